@@ -1,0 +1,85 @@
+"""Settings read from people: one schema gives files, command line, errors and documentation.
+
+A misspelt or impossible setting stops at once, with the nearest known name.
+"""
+
+import difflib
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from drywet.errors import SettingsError
+
+
+class Settings(BaseModel):
+    """Base of all settings: immutable, unknown names refused, every default visible in its class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def parse(kind: type[S], values: Any, where: str) -> S:
+    """``values`` as settings of a ``kind``; ``where`` (a file or an option) opens the message of a SettingsError."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = [part for part in first["loc"]]
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(f"{where}: {_unknown_setting(kind, path)}{more}") from None
+        raise SettingsError(f"{where}: {_dotted(kind, path)}: {first['msg']}, not {first['input']!r}{more}") from None
+
+
+def _unknown_setting(kind: type[BaseModel], path: list) -> str:
+    """Message for an unknown name at ``path``, with the nearest name that its table does have."""
+    table = kind
+    for part in path[:-1]:
+        table = _table_at(table, part) or table
+    name, known = str(path[-1]), list(table.model_fields)
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(known)}"
+    return f"unknown setting {name!r}; {hint}"
+
+
+def _table_at(table: type[BaseModel], part: Any) -> type[BaseModel] | None:
+    """The settings class that stands under ``part``: a field's name, or a tag inside a union of classes."""
+    field = table.model_fields.get(str(part))
+    for candidate in _classes(field.annotation) if field else [table]:
+        return candidate
+    return None
+
+
+def _classes(annotation: Any) -> list[type[BaseModel]]:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, dict, typing.Annotated, tuple):
+        return [found for argument in typing.get_args(annotation) for found in _classes(argument)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+
+
+def _dotted(kind: type[BaseModel], path: list) -> str:
+    return ".".join(str(part) for part in path) or kind.__name__
+
+
+def set_path(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy of the nested table ``values`` with ``value`` at the dotted ``path``: ``--set training.seed=3``.
+
+    >>> set_path({"model": {"hidden_size": 64}}, "model.hidden_size", 96)
+    {'model': {'hidden_size': 96}}
+    """
+    name, _, rest = path.partition(".")
+    inner = values.get(name, {})
+    if rest and not isinstance(inner, Mapping):
+        raise SettingsError(f"{path}: {name!r} is a single value, so nothing stands below it")
+    return {**values, name: set_path(dict(inner), rest, value) if rest else value}
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form (sorted keys, no spaces), in hexadecimal."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
