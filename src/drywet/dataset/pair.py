@@ -1,0 +1,54 @@
+"""A dry signal and the simultaneous wet signal."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from drywet import audio
+from drywet.errors import SignalError
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Simultaneous dry and wet signals, float32 of shape (T,), and their sample rate in Hz."""
+
+    dry: np.ndarray
+    wet: np.ndarray
+    sample_rate: int
+
+    def __len__(self) -> int:
+        return len(self.dry)
+
+    def __getitem__(self, part: slice) -> "Pair":
+        return Pair(self.dry[part], self.wet[part], self.sample_rate)
+
+
+def load_pair(dry_path: Path | str, wet_path: Path | str, sample_rate: int | None = None) -> Pair:
+    """Read a recording and refuse what cannot be a pair.
+
+    Raises
+    ------
+    AudioFileError
+        If a file is missing, unreadable, not mono, or not at ``sample_rate``; see :func:`drywet.audio.read`.
+    SignalError
+        If rates or lengths differ, or a signal is silent.
+    """
+    dry, dry_rate = audio.read(dry_path, sample_rate=sample_rate)
+    wet, wet_rate = audio.read(wet_path, sample_rate=sample_rate)
+    if dry_rate != wet_rate:
+        raise SignalError(
+            f"{wet_path}: sample rate is {wet_rate} Hz, but {dry_path} has {dry_rate} Hz. Record both at one rate, or "
+            "convert one of them"
+        )
+    if len(dry) != len(wet):
+        longer = wet_path if len(wet) > len(dry) else dry_path
+        difference = abs(len(dry) - len(wet))
+        raise SignalError(
+            f"{wet_path}: has {len(wet)} samples, but {dry_path} has {len(dry)}; a pair is simultaneous and equally "
+            f"long. If both start together, cut the last {difference} samples ({difference / dry_rate:.3f} s) of {longer}"
+        )
+    for path, signal in ((dry_path, dry), (wet_path, wet)):
+        if not signal.any():
+            raise SignalError(f"{path}: is silent from start to end. Check the cable, the channel and the input gain")
+    return Pair(dry, wet, dry_rate)

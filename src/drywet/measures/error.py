@@ -1,0 +1,69 @@
+"""Sample-by-sample error between the wet signal and its prediction."""
+
+from drywet.errors import SignalError
+
+
+def esr(wet, predicted, *, pre_emphasis=None):
+    """Error-to-signal ratio: energy of the error over energy of the wet signal.
+
+    0 is a perfect prediction, 1 is what silence scores. Each leading index has its own ratio; nothing is averaged
+    here, because a mean of ratios and a ratio of means differ.
+
+    Parameters
+    ----------
+    wet, predicted : array or tensor, shape (..., T)
+    pre_emphasis : float, optional
+        Coefficient ``a`` of ``x[t] - a x[t - 1]``, applied to both first ([1]_: 0.85 at 44.1 kHz).
+
+    Returns
+    -------
+    array or tensor, shape (...)
+
+    Raises
+    ------
+    SignalError
+        If the shapes differ, or ``wet`` is silent.
+
+    References
+    ----------
+    .. [1] A. Wright, V. Välimäki, "Perceptual loss function for neural modeling of audio systems", ICASSP 2020.
+
+    >>> import numpy as np
+    >>> wet = np.array([1.0, -2.0, 2.0])
+    >>> float(round(esr(wet, 0.9 * wet), 6))
+    0.01
+    """
+    _check_shapes(wet, predicted)
+    if pre_emphasis is not None:
+        wet, predicted = (apply_pre_emphasis(signal, pre_emphasis) for signal in (wet, predicted))
+    energy = (wet**2).sum(-1)
+    if (energy == 0).any():
+        raise SignalError("wet is silent, so its error-to-signal ratio is undefined")
+    return ((wet - predicted) ** 2).sum(-1) / energy
+
+
+def mse(wet, predicted):
+    """Mean squared error over the last axis, shape (...), of signals of shape (..., T)."""
+    _check_shapes(wet, predicted)
+    return ((wet - predicted) ** 2).mean(-1)
+
+
+def mae(wet, predicted):
+    """Mean absolute error over the last axis, shape (...), of signals of shape (..., T)."""
+    _check_shapes(wet, predicted)
+    return abs(wet - predicted).mean(-1)
+
+
+def apply_pre_emphasis(signal, coefficient):
+    """``x[t] - coefficient * x[t - 1]`` with ``x[-1] = 0``, a first-order high-pass; same shape (..., T).
+
+    Source: Wright, Välimäki, ICASSP 2020, eqn (5).
+    """
+    emphasised = signal * 1.0
+    emphasised[..., 1:] -= coefficient * signal[..., :-1]
+    return emphasised
+
+
+def _check_shapes(wet, predicted):
+    if wet.shape != predicted.shape:
+        raise SignalError(f"wet has shape {tuple(wet.shape)}, predicted {tuple(predicted.shape)}")
