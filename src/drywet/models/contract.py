@@ -1,0 +1,63 @@
+"""What every trainable model offers.
+
+State is an argument and a result, never hidden, so truncated backpropagation, offline rendering and a live loop are
+three callers of one method.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from drywet.settings import Settings
+
+State = tuple[Tensor, ...]  # each tensor has the batch as its first axis
+
+
+class ModelSettings(Settings):
+    """Settings of one family; each family has its own subclass, told apart by ``family``."""
+
+    family: str
+    controls: tuple[str, ...] = ()  # the knobs that the model follows, in this order
+
+
+class Model(nn.Module, ABC):
+    """Dry and controls to wet, causal, sample by sample.
+
+    Attributes
+    ----------
+    settings : ModelSettings
+    receptive_field : int or None
+        How many dry samples, the present one included, can reach one predicted sample; None when the state reaches
+        back without limit.
+    dry_scale, wet_scale : tensor, scalar
+        The dry input is multiplied by ``dry_scale`` and the output by ``wet_scale``, both inside :meth:`forward`. With
+        the training signals at unit RMS on the inside, a network starts near the right size and trains several times
+        faster (measured; see docs/method.md).
+    """
+
+    settings: ModelSettings
+    receptive_field: int | None
+
+    def __init__(self, settings: ModelSettings):
+        super().__init__()
+        self.settings = settings
+        self.dry_scale: Tensor
+        self.wet_scale: Tensor
+        self.register_buffer("dry_scale", torch.tensor(1.0))
+        self.register_buffer("wet_scale", torch.tensor(1.0))
+
+    @abstractmethod
+    def initial_state(self, batch_size: int) -> State:
+        """State of a device that has rested on silence."""
+
+    @abstractmethod
+    def forward(self, dry: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
+        """Predicted wet (B, T) and the next state, from dry (B, T), controls (B, C) and a state.
+
+        Any cutting of a signal into blocks gives the same result when the state is passed on.
+        """
+
+    def parameter_count(self) -> int:
+        """Trainable numbers."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)

@@ -1,0 +1,67 @@
+"""The published window LSTM: every wet sample from a window of dry samples, starting each time from zero state.
+
+Source: the Boss SD-1 study (DS340): one LSTM, the last output only, one dense layer; windows of 44, 66 or 88 samples.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from drywet.models.contract import Model, ModelSettings, State
+
+_WINDOWS_AT_ONCE = 2048  # bounds memory while rendering: 2048 x 88 x 4 x 96 float32 are 277 MB
+
+
+class WindowLSTMSettings(ModelSettings):
+    """A window LSTM. ``context`` is its whole memory, in samples."""
+
+    family: Literal["window-lstm"] = "window-lstm"
+    hidden_size: int = Field(default=64, ge=1, le=1024)
+    context: int = Field(default=44, ge=1, le=100_000)
+
+
+class WindowLSTM(Model):
+    """LSTM over a window, zero state at its start; 4 H^2 + (4 (1 + C) + 5) H + 1 parameters."""
+
+    settings: WindowLSTMSettings
+
+    def __init__(self, settings: WindowLSTMSettings):
+        super().__init__(settings)
+        self.receptive_field = settings.context
+        self.recurrent = nn.LSTM(1 + len(settings.controls), settings.hidden_size, batch_first=True)
+        self.dense = nn.Linear(settings.hidden_size, 1)
+        # Keras defaults, which the study used: Glorot uniform inputs, orthogonal recurrence, forget bias 1, and one bias
+        # where torch has two. The second stays at zero, so that 64 units have the published 16,961 parameters.
+        layer = self.recurrent
+        layer.bias_hh_l0.requires_grad_(False)
+        with torch.no_grad():
+            nn.init.xavier_uniform_(layer.weight_ih_l0)
+            nn.init.orthogonal_(layer.weight_hh_l0)
+            layer.bias_hh_l0.zero_()
+            layer.bias_ih_l0.zero_()
+            layer.bias_ih_l0[settings.hidden_size : 2 * settings.hidden_size] = 1.0
+            nn.init.xavier_uniform_(self.dense.weight)
+            self.dense.bias.zero_()
+
+    def initial_state(self, batch_size: int) -> State:
+        return (torch.zeros(batch_size, self.settings.context - 1, device=self.dense.weight.device),)
+
+    def forward(self, dry: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
+        history = torch.cat([state[0], dry], dim=1)  # (B, context - 1 + T)
+        windows = history.unfold(1, self.settings.context, 1)  # (B, T, context), a view
+        predicted = torch.stack(
+            [
+                torch.cat([self.predict(part, row.expand(len(part), -1)) for part in signal.split(_WINDOWS_AT_ONCE)])
+                for signal, row in zip(windows, controls, strict=True)
+            ]
+        )
+        return predicted, (history[:, dry.shape[1] :],)
+
+    def predict(self, windows: Tensor, controls: Tensor) -> Tensor:
+        """The wet sample (N,) that belongs to the last sample of each window (N, context)."""
+        knobs = controls.unsqueeze(1).expand(-1, windows.shape[1], -1)  # (N, context, C)
+        features = torch.cat([(windows * self.dry_scale).unsqueeze(-1), knobs], dim=-1)
+        hidden, _ = self.recurrent(features)
+        return self.dense(hidden[:, -1]).squeeze(-1) * self.wet_scale
