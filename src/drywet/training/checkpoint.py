@@ -1,0 +1,83 @@
+"""``last.safetensors``: all that training needs to go on as if it had never stopped, in one atomic file."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from drywet import files
+from drywet.errors import RunError
+
+
+@dataclass
+class Progress:
+    """Where training stands. Every number that influences later updates is here or in a tensor beside it."""
+
+    epoch: int = 0
+    batch: int = 0  # updates done in this epoch
+    update: int = 0  # updates done in all
+    seconds: float = 0.0  # time spent on training and validation
+    validations: int = 0
+    best_esr: float | None = None
+    best_update: int = 0
+    since_best: int = 0  # validations since the best one
+    learning_rate_scale: float = 1.0  # halved with every roll-back
+    roll_backs: int = 0
+    error_energy: float = 0.0  # sums since the last validation
+    wet_energy: float = 0.0
+    absolute_error: float = 0.0
+    samples: int = 0
+
+
+def save_checkpoint(
+    path: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, state: tuple[Tensor, ...]
+) -> None:
+    """Write everything, whole or not at all."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in values.items()}
+    tensors |= {f"state.{index}": tensor.detach() for index, tensor in enumerate(state)}
+    content = save(
+        {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata={"progress": json.dumps(asdict(progress))}
+    )
+    files.write_bytes(path, content)
+
+
+def load_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[Progress, tuple[Tensor, ...]]:
+    """Put weights and moments back into ``model`` and ``optimizer``; return the progress and the recurrent state.
+
+    Raises
+    ------
+    RunError
+        If the file is damaged or does not fit the model.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            values = json.loads((file.metadata() or {})["progress"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+        progress = Progress(**{field.name: values[field.name] for field in fields(Progress)})
+        model.load_state_dict(_under("model.", tensors))
+        _load_moments(optimizer, _under("optimizer.", tensors))
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        raise RunError(f"{path}: cannot be resumed from ({error}); delete it to train this run from the start") from error
+    state = _under("state.", tensors)
+    return progress, tuple(state[str(index)] for index in range(len(state)))
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _load_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    moments: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors.items():
+        index, _, moment = name.partition(".")
+        moments.setdefault(int(index), {})[moment] = tensor
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})

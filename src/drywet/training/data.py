@@ -1,0 +1,50 @@
+"""The audio one run trains on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from drywet.dataset import Dataset, Pair
+from drywet.errors import SignalError
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Training and validation recordings at one sample rate; ``sha256`` says which they are."""
+
+    train: Sequence[Pair]
+    validation: Sequence[Pair]
+    sha256: str
+
+    @property
+    def sample_rate(self) -> int:
+        return self.train[0].sample_rate
+
+
+def load_training_data(dataset: Dataset, controls: dict[str, str | float]) -> TrainingData:
+    """The training and validation recordings of ``dataset`` with these knob positions."""
+    return TrainingData(
+        train=[dataset.load(recording) for recording in dataset.recordings("train", controls)],
+        validation=[dataset.load(recording) for recording in dataset.recordings("validation", controls)],
+        sha256=dataset.sha256,
+    )
+
+
+def joined(pairs: Sequence[Pair]) -> Pair:
+    """The recordings one after another."""
+    if len(pairs) == 1:
+        return pairs[0]
+    return Pair(
+        np.concatenate([pair.dry for pair in pairs]), np.concatenate([pair.wet for pair in pairs]), pairs[0].sample_rate
+    )
+
+
+def rms(signal: np.ndarray) -> float:
+    """Root mean square; SignalError for silence."""
+    value = float(np.sqrt(np.mean(np.square(signal, dtype=np.float64))))
+    if value == 0:
+        raise SignalError("the training audio is silent")
+    return value
+
+

@@ -1,0 +1,294 @@
+"""The training loop: one model, one recipe, one run folder. Any interruption resumes to the same bits.
+
+(With a budget in seconds the schedule follows the clock, so two such runs differ; with epochs they do not.)
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from drywet import files
+from drywet.errors import TrainingError
+from drywet.models import Model, State, build, model_bytes
+from drywet.training import provenance
+from drywet.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from drywet.training.data import TrainingData
+from drywet.training.recipes import Recipe, build_recipe
+from drywet.training.run import RunConfig, open_run
+
+MAX_ROLL_BACKS = 8
+COLLAPSE_RATIO, COLLAPSE_STEP = 4.0, 0.05  # a validation ESR this much above the best, both ways, is a collapse
+REPORT_SECONDS = 0.5
+CHECKPOINT_SECONDS = 15.0  # between validations that are further apart
+
+
+@dataclass(frozen=True)
+class TrainingStatus:
+    """What is told while training runs, and at its end."""
+
+    share: float  # of the budget, in [0, 1]
+    epoch: float
+    update: int
+    seconds: float
+    validation_esr: float | None
+    best_esr: float | None
+    state: str  # running, finished, interrupted, diverged
+
+    @property
+    def seconds_left(self) -> float | None:
+        return self.seconds * (1 - self.share) / self.share if self.share > 0 else None
+
+
+def train(
+    config: RunConfig,
+    data: TrainingData,
+    folder: Path | str,
+    report: Callable[[TrainingStatus], None] = lambda status: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TrainingStatus:
+    """Train what ``config`` says in ``folder``, going on from where an earlier call stopped.
+
+    ``best.safetensors`` holds the best model so far at any time after the first validation.
+
+    Parameters
+    ----------
+    report : callable
+        Told about every validation, and about twice a second in between.
+    should_stop : callable
+        Asked before every update; True ends training as interrupted, ready to be resumed.
+
+    Raises
+    ------
+    RunError
+        If the folder belongs to another run or its checkpoint is damaged.
+    TrainingError
+        If no finite loss was seen, or training collapsed again after every roll-back.
+    """
+    folder = open_run(folder, config, data.sha256)
+    finished = provenance.read(folder)
+    if finished.get("status") == "finished":
+        return _finished_status(finished)
+    torch.manual_seed(config.settings.seed)
+    model = build(config.settings.model)
+    recipe = build_recipe(config.settings, data)
+    session = _Session(folder, config, model, recipe, data.sample_rate, report)
+    started = provenance.start(folder, config.settings, model)
+    status = session.run(should_stop)
+    provenance.finish(folder, started, status, session.progress, recipe.updates_per_epoch)
+    if status == "diverged":
+        raise TrainingError(
+            f"{folder}: training collapsed {session.progress.roll_backs} times at update {session.progress.update}, "
+            f"although the learning rate was halved each time. The best model before that is kept; try a smaller "
+            "training.learning_rate"
+        )
+    return session.status(status)
+
+
+class _Session:
+    """The loop and what it carries from update to update."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: RunConfig,
+        model: Model,
+        recipe: Recipe,
+        sample_rate: int,
+        report: Callable[[TrainingStatus], None],
+    ):
+        self.folder, self.model, self.recipe, self.report = folder, model, recipe, report
+        self.sample_rate = sample_rate
+        self.progress = Progress()
+        self.state: State = ()
+        self.log: list[dict] = []
+        self.validation_esr: float | None = None
+        recipe.prepare(model)
+        self.optimizer = self._new_optimizer()
+        self.resumed = (folder / "last.safetensors").is_file()
+        if self.resumed:
+            self.progress, self.state = load_checkpoint(folder / "last.safetensors", model, self.optimizer)
+            # Rows after the checkpoint will be written again, with the same numbers.
+            rows = files.read_json_lines(folder / "log.jsonl") if (folder / "log.jsonl").is_file() else []
+            self.log = [row for row in rows if row["update"] <= self.progress.update]
+
+    def run(self, should_stop: Callable[[], bool]) -> str:
+        """Train until the budget is spent or patience ends; the returned word goes into the provenance."""
+        progress, recipe = self.progress, self.recipe
+        self._clock = time.perf_counter() - progress.seconds
+        reported = saved = time.perf_counter()
+        fresh_epoch = not self.resumed
+        while self._share() < 1 and not self._patience_ended():
+            state = recipe.begin_epoch(self.model, progress.epoch)
+            if fresh_epoch:
+                self.state = state
+            fresh_epoch = True
+            while progress.batch < recipe.updates_per_epoch and self._share() < 1:
+                if should_stop():
+                    self._checkpoint()
+                    return "interrupted"
+                if not self._update() and not self._roll_back("loss not finite"):
+                    return "diverged"
+                now = time.perf_counter()
+                progress.seconds = now - self._clock
+                if self._validations_due() > progress.validations or self._share() >= 1:
+                    if not self._validate():
+                        return "diverged"
+                    reported = saved = time.perf_counter()
+                    if self._patience_ended():
+                        break
+                elif now - saved > CHECKPOINT_SECONDS:
+                    self._checkpoint()
+                    saved = now
+                if now - reported > REPORT_SECONDS:
+                    self.report(self.status("running"))
+                    reported = now
+            if progress.batch >= recipe.updates_per_epoch:
+                progress.epoch, progress.batch = progress.epoch + 1, 0
+        self._checkpoint()
+        return "finished"
+
+    def status(self, state: str) -> TrainingStatus:
+        progress = self.progress
+        return TrainingStatus(
+            share=min(self._share(), 1.0),
+            epoch=progress.update / self.recipe.updates_per_epoch,
+            update=progress.update,
+            seconds=progress.seconds,
+            validation_esr=self.validation_esr,
+            best_esr=progress.best_esr,
+            state=state,
+        )
+
+    def _update(self) -> bool:
+        """One step of Adam; False when the loss is not finite, and then nothing was changed."""
+        progress, recipe = self.progress, self.recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate(self._share()) * progress.learning_rate_scale
+        self.optimizer.zero_grad()
+        loss, wet, predicted, state = recipe.loss(self.model, progress.batch, self.state)
+        if not math.isfinite(loss.item()):
+            return False
+        loss.backward()
+        if recipe.gradient_clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.gradient_clip)
+        self.optimizer.step()
+        self.state = tuple(tensor.detach() for tensor in state)
+        progress.batch += 1
+        progress.update += 1
+        self._count(wet, predicted.detach())
+        return True
+
+    def _count(self, wet: Tensor, predicted: Tensor) -> None:
+        progress, error = self.progress, wet - predicted
+        progress.error_energy += float((error**2).sum())
+        progress.wet_energy += float((wet**2).sum())
+        progress.absolute_error += float(error.abs().sum())
+        progress.samples += wet.numel()
+
+    def _validate(self) -> bool:
+        """Score the validation audio, keep the best model, log; False when training cannot go on."""
+        progress = self.progress
+        scores = self.recipe.validate(self.model)
+        self.validation_esr = scores["esr"] if math.isfinite(scores["esr"]) else None
+        progress.validations = self._validations_due()
+        progress.seconds = time.perf_counter() - self._clock
+        event = None
+        if self._collapsed(scores["esr"]):
+            event = "collapse"
+        improved = self.validation_esr is not None and (
+            progress.best_esr is None or self.validation_esr < progress.best_esr
+        )
+        if improved:
+            progress.best_esr, progress.best_update, progress.since_best = self.validation_esr, progress.update, 0
+            files.write_bytes(self.folder / "best.safetensors", model_bytes(self.model, self.sample_rate))
+        else:
+            progress.since_best += 1
+        self._append_log(scores, event)
+        going_on = True
+        if event and self.recipe.rolls_back:
+            going_on = self._roll_back(event)
+        self._checkpoint()
+        self.report(self.status("running"))
+        return going_on
+
+    def _collapsed(self, esr: float) -> bool:
+        best = self.progress.best_esr
+        return not math.isfinite(esr) or (best is not None and esr > max(COLLAPSE_RATIO * best, best + COLLAPSE_STEP))
+
+    def _roll_back(self, reason: str) -> bool:
+        """Back to the best weights with half the learning rate; False after too many times."""
+        progress = self.progress
+        self._append_event(f"rolled back: {reason}")
+        progress.roll_backs += 1
+        best = self.folder / "best.safetensors"
+        if not self.recipe.rolls_back or progress.roll_backs > MAX_ROLL_BACKS or not best.is_file():
+            return False
+        from drywet.models import load_effect
+
+        self.model.load_state_dict(load_effect(best).model.state_dict())
+        self.optimizer = self._new_optimizer()
+        self.state = self.recipe.begin_epoch(self.model, progress.epoch)
+        self.progress.learning_rate_scale /= 2
+        return True
+
+    def _append_log(self, scores: dict[str, float], event: str | None) -> None:
+        progress = self.progress
+        samples = max(progress.samples, 1)
+        row = {
+            "update": progress.update,
+            "epoch": round(progress.update / self.recipe.updates_per_epoch, 4),
+            "seconds": round(progress.seconds, 3),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "train_esr": progress.error_energy / progress.wet_energy if progress.wet_energy > 0 else None,
+            "train_mse": progress.error_energy / samples,
+            "train_mae": progress.absolute_error / samples,
+        }
+        row |= {f"validation_{name}": value if math.isfinite(value) else None for name, value in scores.items()}
+        self.log.append(row | {"event": event})
+        progress.error_energy = progress.wet_energy = progress.absolute_error = 0.0
+        progress.samples = 0
+        files.write_json_lines(self.folder / "log.jsonl", self.log)
+
+    def _append_event(self, event: str) -> None:
+        if self.log and self.log[-1]["update"] == self.progress.update:
+            self.log[-1]["event"] = event
+        else:
+            self._append_log({"esr": math.nan, "mse": math.nan, "mae": math.nan}, event)
+        files.write_json_lines(self.folder / "log.jsonl", self.log)
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        return torch.optim.Adam(trainable, lr=self.recipe.learning_rate(0.0), eps=self.recipe.adam_epsilon, fused=True)
+
+    def _checkpoint(self) -> None:
+        save_checkpoint(self.folder / "last.safetensors", self.progress, self.model, self.optimizer, self.state)
+
+    def _share(self) -> float:
+        """How much of the budget is spent."""
+        budget, progress = self.recipe.budget, self.progress
+        if budget.epochs is not None:
+            return progress.update / max(1, round(budget.epochs * self.recipe.updates_per_epoch))
+        return progress.seconds / budget.seconds
+
+    def _validations_due(self) -> int:
+        return int(self._share() / self.recipe.validation_interval + 1e-9)
+
+    def _patience_ended(self) -> bool:
+        return self.recipe.patience is not None and self.progress.since_best >= self.recipe.patience
+
+
+def _finished_status(values: dict) -> TrainingStatus:
+    return TrainingStatus(
+        share=1.0,
+        epoch=values["epochs"],
+        update=values["updates"],
+        seconds=values["train_seconds"],
+        validation_esr=None,
+        best_esr=values["best_validation_esr"],
+        state="finished",
+    )

@@ -1,0 +1,1 @@
+"""Studies that come with drywet, one TOML file each."""

@@ -1,0 +1,191 @@
+"""The two ways to train: windows as published, and streams with carried state.
+
+A recipe says what one update sees, what its loss is, and how the validation audio is scored; the loop in ``loop.py``
+does the rest and is the same for both.
+"""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drywet import measures
+from drywet.dataset import Streams, split_windows_at_random, targets, windows
+from drywet.errors import SettingsError
+from drywet.models import Model, State
+from drywet.models.window_lstm import WindowLSTM
+from drywet.training.data import TrainingData, joined, rms
+from drywet.training.settings import Budget, RunSettings, StatefulRecipe, WindowRecipe
+
+VALIDATIONS_OF_A_TIMED_BUDGET = 20  # of the window recipe, which otherwise validates once an epoch
+
+
+class Recipe(Protocol):
+    """What the loop needs to know."""
+
+    updates_per_epoch: int
+    budget: Budget
+    validation_interval: float  # share of the budget between validations
+    validation_samples: int  # predicted in one validation
+    patience: int | None  # validations without improvement before stopping
+    rolls_back: bool  # whether a collapse is undone, or only recorded
+    gradient_clip: float | None
+    adam_epsilon: float
+
+    def prepare(self, model: Model) -> None:
+        """Set the scaling inside a fresh model."""
+
+    def learning_rate(self, progress: float) -> float:
+        """At ``progress`` in [0, 1] through the budget."""
+
+    def begin_epoch(self, model: Model, epoch: int) -> State:
+        """The state that the epoch's first update starts from."""
+
+    def loss(self, model: Model, number: int, state: State) -> tuple[Tensor, Tensor, Tensor, State]:
+        """Loss of update ``number`` of the epoch, the wet and predicted samples behind it, and the next state."""
+
+    def validate(self, model: Model) -> dict[str, float]:
+        """``esr``, ``mse`` and ``mae`` of the validation audio."""
+
+
+class Stateful:
+    """TBPTT on parallel streams."""
+
+    patience = None
+    rolls_back = True
+    adam_epsilon = 1e-8
+
+    def __init__(self, settings: RunSettings, data: TrainingData):
+        recipe = settings.training
+        assert isinstance(recipe, StatefulRecipe)
+        self.recipe, self.seed = recipe, settings.seed
+        self.budget = Budget.from_text(recipe.budget)
+        self.validation_interval = 1 / recipe.validations
+        self.gradient_clip = recipe.gradient_clip
+        track = joined(data.train)
+        self.dry_rms, self.wet_rms = rms(track.dry), rms(track.wet)
+        self.streams = Streams(track.dry, track.wet, recipe.batch_size, recipe.tbptt_length, recipe.warm_up)
+        self.updates_per_epoch = self.streams.chunks_per_epoch
+        self.validation = data.validation
+        self.validation_samples = sum(len(pair) for pair in data.validation)
+        self.controls = torch.zeros(recipe.batch_size, 0)
+
+    def prepare(self, model: Model) -> None:
+        model.dry_scale.fill_(1 / self.dry_rms)
+        model.wet_scale.fill_(self.wet_rms)
+
+    def learning_rate(self, progress: float) -> float:
+        rise, peak = self.recipe.rise, self.recipe.learning_rate
+        if progress < rise:
+            return peak * (0.1 + 0.9 * progress / rise)
+        return peak * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (progress - rise) / (1 - rise))))
+
+    def begin_epoch(self, model: Model, epoch: int) -> State:
+        self.offsets = self.streams.offsets(np.random.default_rng([self.seed, epoch]))
+        state = model.initial_state(self.recipe.batch_size)
+        if self.recipe.warm_up:
+            with torch.no_grad():
+                dry = torch.from_numpy(self.streams.warm_up_chunk(self.offsets))
+                _, state = model(dry, self.controls, state)
+        return state
+
+    def loss(self, model: Model, number: int, state: State) -> tuple[Tensor, Tensor, Tensor, State]:
+        dry, wet = (torch.from_numpy(signal) for signal in self.streams.chunk(self.offsets, number))
+        predicted, state = model(dry, self.controls, tuple(tensor.detach() for tensor in state))  # (B, T)
+        # Divided by the power of the whole track, not of this chunk: the mean over an epoch is then the ESR of the
+        # track, and chunks of silence do not divide by nothing.
+        loss = measures.mse(wet.flatten(), predicted.flatten()) / self.wet_rms**2
+        return loss, wet, predicted, state
+
+    def validate(self, model: Model) -> dict[str, float]:
+        wet, predicted = [], []
+        with torch.no_grad():
+            for pair in self.validation:
+                signal, _ = model(torch.from_numpy(pair.dry).unsqueeze(0), self.controls[:1], model.initial_state(1))
+                wet.append(torch.from_numpy(pair.wet))
+                predicted.append(signal[0])
+        wet_all, predicted_all = torch.cat(wet), torch.cat(predicted)
+        return {
+            "esr": float(measures.esr(wet_all, predicted_all)),
+            "mse": float(measures.mse(wet_all, predicted_all)),
+            "mae": float(measures.mae(wet_all, predicted_all)),
+        }
+
+
+class Windows:
+    """The published recipe: windows from a random split of the training recording, mean of batch ESRs as the loss."""
+
+    rolls_back = False
+    gradient_clip = None
+    adam_epsilon = 1e-7  # the Keras default, which the study used
+
+    def __init__(self, settings: RunSettings, data: TrainingData):
+        recipe = settings.training
+        assert isinstance(recipe, WindowRecipe)
+        if settings.model.family != "window-lstm":
+            raise SettingsError(
+                f"training.recipe 'windows' trains the window-lstm family, not {settings.model.family!r}; set "
+                "training.recipe = 'stateful' or model.family = 'window-lstm'"
+            )
+        self.recipe, self.seed = recipe, settings.seed
+        self.budget = Budget.from_text(recipe.budget)
+        self.patience = recipe.patience
+        self.validation_interval = 1 / (self.budget.epochs or VALIDATIONS_OF_A_TIMED_BUDGET)
+        context = settings.model.context
+        # Views; the windows of a row set are gathered batch by batch.
+        self.windows = [windows(pair.dry, context, recipe.hop) for pair in data.train]
+        self.targets = [targets(pair.wet, context, recipe.hop) for pair in data.train]
+        self.first_row = np.cumsum([0] + [len(part) for part in self.windows])
+        count = int(self.first_row[-1])
+        self.train, self.held_out = split_windows_at_random(count, recipe.train_rows or count * 4 // 5, settings.seed)
+        self.validation_samples = len(self.held_out)
+        self.updates_per_epoch = -(-len(self.train) // recipe.batch_size)
+
+    def prepare(self, model: Model) -> None:
+        """Nothing: the study did not scale its signals."""
+
+    def learning_rate(self, progress: float) -> float:
+        return self.recipe.learning_rate
+
+    def begin_epoch(self, model: Model, epoch: int) -> State:
+        self.order = np.random.default_rng([self.seed, epoch]).permutation(self.train)
+        return ()
+
+    def loss(self, model: Model, number: int, state: State) -> tuple[Tensor, Tensor, Tensor, State]:
+        rows = self.order[number * self.recipe.batch_size : (number + 1) * self.recipe.batch_size]
+        wet, predicted = self._predict(model, rows)
+        return _batch_esr(wet, predicted), wet, predicted, state
+
+    def validate(self, model: Model) -> dict[str, float]:
+        losses, squared, absolute = [], 0.0, 0.0
+        with torch.no_grad():
+            for start in range(0, len(self.held_out), 32 * self.recipe.batch_size):
+                wet, predicted = self._predict(model, self.held_out[start : start + 32 * self.recipe.batch_size])
+                batches = zip(wet.split(self.recipe.batch_size), predicted.split(self.recipe.batch_size), strict=True)
+                losses += [float(_batch_esr(*batch)) for batch in batches]
+                squared += float(((wet - predicted) ** 2).sum())
+                absolute += float((wet - predicted).abs().sum())
+        # As published: the mean of batch ESRs, not the ESR of the whole.
+        return {"esr": float(np.mean(losses)), "mse": squared / len(self.held_out), "mae": absolute / len(self.held_out)}
+
+    def _predict(self, model: Model, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        assert isinstance(model, WindowLSTM)
+        dry, wet = np.empty((len(rows), self.windows[0].shape[1]), np.float32), np.empty(len(rows), np.float32)
+        recording = np.searchsorted(self.first_row, rows, side="right") - 1
+        for number in np.unique(recording):
+            here = recording == number
+            local = rows[here] - self.first_row[number]
+            dry[here], wet[here] = self.windows[number][local], self.targets[number][local]
+        predicted = model.predict(torch.from_numpy(dry), torch.zeros(len(rows), 0))
+        return torch.from_numpy(wet), predicted
+
+
+def _batch_esr(wet: Tensor, predicted: Tensor) -> Tensor:
+    # 64 windows from rests have no energy; the study divided by zero there. -100 dB of full scale is the floor here.
+    return ((wet - predicted) ** 2).sum() / (wet**2).sum().clamp(min=1e-10 * len(wet))
+
+
+def build_recipe(settings: RunSettings, data: TrainingData) -> Recipe:
+    """The recipe that ``settings.training`` names."""
+    return Stateful(settings, data) if settings.training.recipe == "stateful" else Windows(settings, data)

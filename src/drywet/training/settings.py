@@ -1,0 +1,71 @@
+"""Everything that decides what a training run becomes. A run stores what it resolved; presets list what differs."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from drywet.models import AnyModelSettings
+from drywet.settings import Settings
+
+_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|epochs?)")
+_SECONDS = {"s": 1, "min": 60, "h": 3600}
+
+
+class Budget(Settings):
+    """How long to train: exactly one of seconds of training time, or epochs. Only epochs can repeat to the bit."""
+
+    seconds: float | None = None
+    epochs: float | None = None
+
+    @classmethod
+    def from_text(cls, text: str) -> "Budget":
+        """``"120s"``, ``"2min"``, ``"1h"`` or ``"20epochs"``; ValueError otherwise."""
+        match = _BUDGET.fullmatch(text.strip())
+        if not match or float(match[1]) <= 0:
+            raise ValueError("a budget is written 120s, 2min, 1h or 20epochs")
+        amount, unit = float(match[1]), match[2]
+        return cls(epochs=amount) if unit.startswith("epoch") else cls(seconds=amount * _SECONDS[unit])
+
+
+def _is_a_budget(text: str) -> str:
+    Budget.from_text(text)
+    return text
+
+
+BudgetText = Annotated[str, AfterValidator(_is_a_budget)]
+
+
+class WindowRecipe(Settings):
+    """The published recipe: shuffled windows, Adam, batch ESR, early stopping with best weights."""
+
+    recipe: Literal["windows"] = "windows"
+    learning_rate: float = Field(default=0.01, gt=0, le=1)
+    batch_size: int = Field(default=64, ge=1)
+    budget: BudgetText = "100epochs"
+    patience: int = Field(default=15, ge=1)  # validations (one an epoch) without a better loss
+    train_rows: int | None = Field(default=None, ge=1)  # windows for training, the others validate; None: 80 %
+    hop: int | None = Field(default=None, ge=1)  # samples between windows; None: no overlap
+
+
+class StatefulRecipe(Settings):
+    """TBPTT with carried state on parallel streams, unit-RMS signals, warm-up, clipping, one cosine cycle."""
+
+    recipe: Literal["stateful"] = "stateful"
+    learning_rate: float = Field(default=0.005, gt=0, le=1)  # the peak of the schedule
+    batch_size: int = Field(default=32, ge=1)  # parallel streams
+    tbptt_length: int = Field(default=256, ge=1)  # samples between updates
+    warm_up: int = Field(default=1024, ge=0)  # samples that fill the state before an epoch
+    rise: float = Field(default=0.03, ge=0, lt=1)  # share of the budget in which the learning rate rises
+    gradient_clip: float = Field(default=1.0, gt=0)  # largest global norm
+    budget: BudgetText = "120s"
+    validations: int = Field(default=20, ge=1)  # how often the budget is interrupted to look at the validation audio
+
+
+class RunSettings(Settings):
+    """One training run: which recordings, which model, which recipe, which seed."""
+
+    controls: dict[str, str | float] = {}  # only recordings with these knob positions
+    model: AnyModelSettings
+    training: Annotated[WindowRecipe | StatefulRecipe, Field(discriminator="recipe")]
+    seed: int = Field(default=25, ge=0)
