@@ -1,0 +1,5 @@
+"""``python -m drywet``."""
+
+from drywet.cli import main
+
+main()

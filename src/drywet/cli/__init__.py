@@ -1,0 +1,78 @@
+"""The command line: one module per command; each parses, calls the Python function of the same name, and prints.
+
+Results go to stdout, progress and errors to stderr. Exit status: see ``drywet.errors``.
+"""
+
+import sys
+
+import typer
+
+from drywet import __version__
+from drywet.errors import DrywetError
+
+app = typer.Typer(
+    name="drywet",
+    help="Learn what a guitar pedal does to a signal, measure how close the copy is, and play it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"drywet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    """Options of every command. ``--debug`` is looked for by :func:`main`, before anything can fail."""
+
+
+def _mount() -> None:
+    from drywet.cli import circuit, dataset, demo, doctor, evaluate, render, report, study, train
+
+    app.command()(demo.demo)
+    app.command()(train.train)
+    app.command()(evaluate.evaluate)
+    app.command()(render.render)
+    app.command()(report.report)
+    app.command()(doctor.doctor)
+    app.add_typer(study.app, name="study", help="Studies: many runs from one file.")
+    app.add_typer(dataset.app, name="dataset", help="Datasets: recordings with their manifest.")
+    app.add_typer(circuit.app, name="circuit", help="Virtual circuits: render, list, show.")
+
+
+_mount()
+
+
+def main() -> None:
+    """Run the command line; every failure is one clear message and an exit status."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments)
+    except DrywetError as error:
+        if debug:
+            raise
+        _complain(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        _complain("interrupted. Run the same command again to go on", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has left; that is no error
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"unexpected {type(error).__name__}: {error}. Add --debug to see where, and please report it", 1)
+
+
+def _complain(message: str, status: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(status)

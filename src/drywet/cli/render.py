@@ -1,0 +1,28 @@
+"""``drywet render``: a dry file through a trained model."""
+
+from pathlib import Path
+
+import typer
+
+from drywet.cli import common
+
+
+def render(
+    run: Path = typer.Argument(help="Run folder, or a model file (.safetensors)."),
+    dry: Path = typer.Argument(help="A mono sound file at the model's sample rate."),
+    out: Path = typer.Argument(help="Where the wet sound goes (24 bit)."),
+) -> None:
+    """Play a dry recording through a trained model.
+
+    Example: `drywet render runs/my-pedal dry.wav out.wav`
+    """
+    from drywet import audio
+    from drywet.effect import render as render_effect
+    from drywet.models import load_effect
+
+    effect = load_effect(run)
+    samples, rate = audio.read(dry, sample_rate=effect.sample_rate)
+    common.refuse_same_file(dry, out)
+    clipped = audio.write(out, render_effect(effect, samples), rate)
+    common.report_clipping(out, clipped)
+    common.stdout.print(f"{out}: {len(samples) / rate:.1f} s at {rate} Hz")
