@@ -3,7 +3,7 @@
 Whatever renders, measures or plays takes an Effect and need not know which.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -42,10 +42,12 @@ def render(
     dry: np.ndarray,
     controls: Mapping[str, str | float] | None = None,
     block_size: int = 65_536,
+    report: Callable[[float], None] = lambda share: None,
 ) -> np.ndarray:
     """Wet signal of ``dry`` through ``effect``, shape (T,), aligned with ``dry``: the effect's latency is taken out.
 
     Knobs that are not given stay at the effect's default. The result does not depend on ``block_size``.
+    ``report(share)`` is told after each block how much is done, in [0, 1].
 
     Raises
     ------
@@ -60,5 +62,8 @@ def render(
     positions = knobs.resolve(controls, effect.controls)
     effect.reset()
     padded = np.concatenate([dry, np.zeros(effect.latency, np.float32)])
-    blocks = [padded[i : i + block_size] for i in range(0, len(padded), block_size)]
-    return np.concatenate([effect.process(block, positions) for block in blocks])[effect.latency :]
+    wet = []
+    for start in range(0, len(padded), block_size):
+        wet.append(effect.process(padded[start : start + block_size], positions))
+        report(min(1.0, (start + block_size) / len(padded)))
+    return np.concatenate(wet)[effect.latency :]

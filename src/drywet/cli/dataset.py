@@ -18,6 +18,7 @@ def render(
 
     Example: `drywet dataset render my-dataset --set train_seconds=60`
     """
+    from drywet import executor
     from drywet.dataset.virtual import VirtualDataset, render_dataset
     from drywet.settings import parse, set_path
 
@@ -26,7 +27,7 @@ def render(
         values = set_path(values, name, value)
     settings = parse(VirtualDataset, values, "--set")
     with progress.stage("rendering", 1) as stage:
-        dataset = render_dataset(settings, out, lambda done, total: stage.update(0, done / total))
+        dataset = render_dataset(settings, out, executor.Local(), lambda share: stage.update(0, share))
     common.stdout.print(f"{dataset.folder}: {len(dataset.manifest.recording)} recordings at {dataset.sample_rate} Hz")
 
 

@@ -92,7 +92,7 @@ def run_study(
     folder = out or Path("studies") / settings.name
     workers = executor.by_name(executor_name, jobs)
     with progress.stage("rendering the dataset", 1) as stage:
-        study = open_study(settings, folder, dataset, lambda done, total: stage.update(0, done / total))
+        study = open_study(settings, folder, dataset, workers, lambda share: stage.update(0, share))
         stage.update(1, 1.0)
     configs = [config for config, _ in study.runs]
     data = load_training_data(study.dataset, configs[0].settings.controls)

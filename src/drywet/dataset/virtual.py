@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from drywet import audio, circuits, files, signals
-from drywet import controls as knobs
+import numpy as np
+
+import drywet
+from drywet import audio, circuits, executor, files, signals
 from drywet.dataset.manifest import MANIFEST, Chain, Dataset, Manifest, Recording, Role, write_manifest
 from drywet.effect import render
+from drywet.errors import DatasetError
 from drywet.settings import Settings
+
+MADE_FROM = "made-from.json"
 
 
 class VirtualDataset(Settings):
@@ -24,59 +29,92 @@ class VirtualDataset(Settings):
 
 
 def render_dataset(
-    settings: VirtualDataset, folder: Path | str, report: Callable[[int, int], None] = lambda done, total: None
+    settings: VirtualDataset,
+    folder: Path | str,
+    workers: executor.Executor | None = None,
+    report: Callable[[float], None] = lambda share: None,
 ) -> Dataset:
     """Render every recording of ``settings`` into ``folder`` and describe it in ``dataset.toml``.
 
-    A dataset that is there already and was made from the same settings is opened, not made again; one that was
-    interrupted is made anew. ``report(done, total)`` is called after each recording.
+    What is there already from the same settings is kept, so an interrupted rendering goes on. ``report(share)`` is
+    told how much of the audio is done, in [0, 1].
+
+    Raises
+    ------
+    DatasetError
+        If ``folder`` holds a dataset made from other settings.
     """
     folder = Path(folder)
-    made_from = folder / "made-from.json"
-    recipe = {"recipe": 1, **settings.model_dump(mode="json")}
-    if made_from.is_file() and files.read_json(made_from) == recipe and (folder / MANIFEST).is_file():
+    recipe = {"drywet": drywet.__version__, **settings.model_dump(mode="json")}
+    if (folder / MADE_FROM).is_file() and files.read_json(folder / MADE_FROM) != recipe:
+        raise DatasetError(f"{folder}: holds a dataset made from other settings; choose another folder, or delete it")
+    if (folder / MADE_FROM).is_file() and (folder / MANIFEST).is_file():
         return Dataset(folder)
+    files.write_json(folder / MADE_FROM, recipe)
+    clips = _dry_clips(settings)
+    for _, clip, dry in clips:
+        audio.write(folder / "dry" / f"{clip}.wav", dry, settings.sample_rate)
+    tasks = [
+        (settings, folder / "dry" / f"{clip}.wav", _wet_path(folder, level, clip), {"drive": drive, **settings.controls})
+        for _, clip, _ in clips
+        for level, drive in settings.drive.items()
+    ]
+    lengths = [len(dry) for _, _, dry in clips for _ in settings.drive]
+    shares = [0.0] * len(tasks)
+
+    def tell(index: int, share: float) -> None:
+        shares[index] = share
+        report(float(np.dot(shares, lengths)) / sum(lengths))
+
+    for outcome in (workers or executor.Inline()).map(_render_one, tasks, tell):
+        if outcome.error:
+            raise outcome.error
+    recordings = [
+        Recording(
+            id=f"{clip}-{level.lower()}",
+            clip=clip,
+            role=role,
+            dry=f"dry/{clip}.wav",
+            wet=_wet_path(folder, level, clip).relative_to(folder).as_posix(),
+            controls={"drive": drive, **settings.controls},
+            dry_sha256=files.sha256(folder / "dry" / f"{clip}.wav"),
+            wet_sha256=files.sha256(_wet_path(folder, level, clip)),
+        )
+        for role, clip, _ in clips
+        for level, drive in settings.drive.items()
+    ]
+    manifest = Manifest(
+        name=f"virtual-{settings.circuit}",
+        device=f"virtual {settings.circuit} (circuit simulation)",
+        licence="made by code, free of rights",
+        chain=Chain(sample_rate=settings.sample_rate, description="built-in guitar through the circuit; 1.0 is 1 V"),
+        recording=recordings,
+    )
+    return write_manifest(folder, manifest)
+
+
+def _dry_clips(settings: VirtualDataset) -> list[tuple[Role, str, np.ndarray]]:
+    """(role, name, dry signal), the longest first so that parallel rendering ends together."""
     rate = settings.sample_rate
-    dry_signals: list[tuple[Role, str, object]] = [
+    return [
         ("train", "training-track", signals.training_track(rate, settings.train_seconds, settings.seed)),
         ("validation", "validation-riff", signals.validation_riff(rate, settings.validation_seconds)),
         *(("test", name, riff) for name, riff in signals.test_riffs(rate, settings.riff_seconds).items()),
     ]
-    effect = circuits.load(settings.circuit, sample_rate=rate)
-    recordings = []
-    total = len(dry_signals) * len(settings.drive)
-    for role, clip, dry in dry_signals:
-        dry_path = folder / "dry" / f"{clip}.wav"
-        audio.write(dry_path, dry, rate)
+
+
+def _wet_path(folder: Path, level: str, clip: str) -> Path:
+    return folder / "wet" / level.lower() / f"{clip}.wav"
+
+
+def _render_one(task, tell: Callable[[float], None]) -> None:
+    """One recording. The file is whole or absent, so one that is there is done."""
+    settings, dry_path, wet_path, controls = task
+    if not wet_path.is_file():
         # What the file holds, after rounding to 24 bit, is what goes through the circuit.
-        dry, _ = audio.read(dry_path)
-        for level, drive in settings.drive.items():
-            controls = {"drive": drive, **settings.controls}
-            wet_path = folder / "wet" / level.lower() / f"{clip}.wav"
-            audio.write(wet_path, render(effect, dry, controls), rate)
-            recordings.append(
-                Recording(
-                    id=f"{clip}-{level.lower()}",
-                    clip=clip,
-                    role=role,
-                    dry=dry_path.relative_to(folder).as_posix(),
-                    wet=wet_path.relative_to(folder).as_posix(),
-                    controls=controls,
-                    dry_sha256=files.sha256(dry_path),
-                    wet_sha256=files.sha256(wet_path),
-                )
-            )
-            report(len(recordings), total)
-    dataset = write_manifest(
-        folder,
-        Manifest(
-            name=f"virtual-{settings.circuit}",
-            device=f"virtual {settings.circuit} (circuit simulation), knobs at "
-            + ", ".join(f"{name} {knobs.clock(value)}" for name, value in knobs.resolve(settings.controls, effect.controls).items() if name != "drive"),
-            licence="made by code, free of rights",
-            chain=Chain(sample_rate=rate, description="built-in guitar through the circuit; 1.0 is 1 V"),
-            recording=recordings,
-        ),
-    )
-    files.write_json(made_from, recipe)
-    return dataset
+        dry, rate = audio.read(dry_path)
+        wet = render(circuits.load(settings.circuit, sample_rate=rate), dry, controls, report=tell)
+        clipped = audio.write(wet_path, wet, rate)
+        if clipped:
+            raise DatasetError(f"{wet_path}: {clipped} samples exceed 1 V and would be clipped; lower the level knob")
+    tell(1.0)

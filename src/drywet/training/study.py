@@ -113,11 +113,12 @@ def open_study(
     settings: StudySettings,
     folder: Path | str,
     dataset: Path | str | None = None,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    workers: executor.Executor | None = None,
+    report: Callable[[float], None] = lambda share: None,
 ) -> Study:
     """Make the study's folder, or find it as it was left; render the virtual dataset if it needs one.
 
-    ``dataset`` is a folder of recorded audio to use instead. ``report(done, total)`` follows the rendering.
+    ``dataset`` is a folder of recorded audio to use instead. ``report(share)`` follows the rendering.
 
     Raises
     ------
@@ -137,7 +138,7 @@ def open_study(
     if dataset is not None:
         recordings = Dataset(dataset)
     elif settings.dataset is not None:
-        recordings = render_dataset(settings.dataset, folder / "dataset", report)
+        recordings = render_dataset(settings.dataset, folder / "dataset", workers, report)
     else:
         raise SettingsError(f"study {settings.name}: says nothing of a dataset; give one with --dataset FOLDER")
     runs = []

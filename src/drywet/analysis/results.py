@@ -1,0 +1,360 @@
+"""Run and study folders as plain values: what training and evaluation wrote, checked and frozen."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from drywet.errors import RunError
+from drywet.files import read_json, read_json_lines, read_toml
+
+# A run whose ESR climbs this far above the best it had reached has collapsed: the published study's model 22 went
+# from 0.012 to 0.31 (14 dB), its model 34 from 0.013 to above 0.31 (14 dB); noise between validations stays below 3 dB.
+COLLAPSE_RATIO = 10.0
+NAN = math.nan
+
+
+@dataclass(frozen=True)
+class ClipScore:
+    """Scores of one model on one clip; energies as ratios, 0.01 is 1 %. NaN stands for what was not measured."""
+
+    clip: str
+    esr: float  # exactly aligned
+    esr_best_lag: float = NAN
+    lag: int = 0  # samples, where esr_best_lag was found
+    esr_published_compatible: float = NAN  # one sample late, as the published study compared
+    esr_linear: float = NAN  # of the best linear model: the floor to beat
+    mse: float = NAN
+    mae: float = NAN
+    seconds: float = NAN
+    sample_rate: int = 44_100
+    dry: Path | None = None
+    wet: Path | None = None
+    predicted: Path | None = None
+    start: int | None = None  # the clip is dry[start:stop] when it is a part of a longer file
+    stop: int | None = None
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One row of the training log."""
+
+    update: int
+    epoch: float
+    seconds: float
+    learning_rate: float
+    train_esr: float
+    validation_esr: float
+    event: str | None = None
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What a study varies: its name, the setting behind it, its levels in grid order."""
+
+    name: str
+    setting: str
+    levels: tuple[str, ...]
+
+    @property
+    def is_seed(self) -> bool:
+        """Whether the levels are replicates of one configuration rather than configurations."""
+        return self.name == "seed" or self.setting.split(".")[-1] == "seed"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the levels are knob positions, so that each has its own wet recordings."""
+        return self.setting.startswith("controls.")
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether every level is a number, so that levels have an order and distances."""
+        return all(_is_number(level) for level in self.levels)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One training run and its scores. ``missing`` says what is not there yet, None for a complete run."""
+
+    number: int
+    id: str
+    name: str
+    folder: Path
+    factors: Mapping[str, str] = field(default_factory=dict)
+    controls: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    dataset_sha256: str = ""
+    log: tuple[Validation, ...] = ()
+    clips: tuple[ClipScore, ...] = ()
+    missing: str | None = None
+
+    @property
+    def status(self) -> str:
+        """finished, interrupted, running, diverged or not started."""
+        return str(self.provenance.get("status", "not started"))
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the training data; NaN when unknown."""
+        return _number(self.provenance.get("epochs"))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training; NaN when unknown."""
+        return _number(self.provenance.get("train_seconds"))
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of trained parameters."""
+        value = _number(self.provenance.get("parameters"))
+        return None if math.isnan(value) else int(value)
+
+    def mean(self, score: str = "esr") -> float:
+        """Arithmetic mean of a score over the clips, as the published study averages; NaN without clips."""
+        values = [getattr(clip, score) for clip in self.clips]
+        return sum(values) / len(values) if values else NAN
+
+    @cached_property
+    def mean_esr(self) -> float:
+        """Arithmetic mean of the aligned ESR over the clips."""
+        return self.mean("esr")
+
+    @cached_property
+    def geometric_mean_esr(self) -> float:
+        """Geometric mean of the aligned ESR over the clips: the mean in dB, not ruled by the worst clip."""
+        values = [clip.esr for clip in self.clips]
+        if not values:
+            return NAN
+        return math.exp(sum(map(math.log, values)) / len(values)) if min(values) > 0 else 0.0
+
+    @cached_property
+    def instability(self) -> str | None:
+        """Why the run counts as unstable, None for a stable one: an event in its log, or a collapse of the ESR."""
+        if self.status == "diverged":
+            return "diverged"
+        for row in self.log:
+            if row.event:
+                return f"{row.event} at update {row.update}"
+        best = math.inf
+        for row in self.log:
+            if math.isnan(row.validation_esr):
+                return f"validation ESR not finite at update {row.update}"
+            if row.validation_esr > COLLAPSE_RATIO * best:
+                rise = 10 * math.log10(row.validation_esr / best)
+                return f"validation ESR rose {rise:.0f} dB above its best by update {row.update}"
+            best = min(best, row.validation_esr) if row.validation_esr > 0 else best
+        return None
+
+    def clip(self, name: str) -> ClipScore | None:
+        """The score on the clip of that name."""
+        return next((clip for clip in self.clips if clip.clip == name), None)
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """A study: its factors and every run of its grid, finished or not."""
+
+    folder: Path
+    name: str
+    title: str
+    description: str
+    factors: tuple[Factor, ...]
+    runs: tuple[RunResult, ...]
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    dataset_sha256: str = ""
+
+    @cached_property
+    def scored(self) -> tuple[RunResult, ...]:
+        """The runs that have been evaluated on at least one clip."""
+        return tuple(run for run in self.runs if run.clips)
+
+    @cached_property
+    def clips(self) -> tuple[str, ...]:
+        """Names of all clips, in the order they were first scored."""
+        return tuple(dict.fromkeys(clip.clip for run in self.runs for clip in run.clips))
+
+    def factor(self, name: str) -> Factor | None:
+        """The factor of that name."""
+        return next((factor for factor in self.factors if factor.name == name), None)
+
+
+def read_run(folder: Path | str) -> RunResult:
+    """What a run folder says. A run without scores is returned with ``missing`` set.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no run, or one of its files is damaged.
+    """
+    folder = Path(folder)
+    path = folder / "config.json"
+    if not path.is_file():
+        raise RunError(f"{folder}: no config.json, so this is no run folder. Train one with `drywet train`")
+    config = _table(read_json(path), path)
+    return _read_run(folder, config, config)
+
+
+def read_study(folder: Path | str) -> StudyResults:
+    """What a study folder says, runs in grid order. A run that is not there yet is listed with ``missing`` set.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no study, or one of its files is damaged or points outside the folder.
+    """
+    folder = Path(folder)
+    path = folder / "study.json"
+    if not path.is_file():
+        raise RunError(f"{folder}: no study.json, so this is no study folder. Start one with `drywet study run`")
+    study = _table(read_json(path), path)
+    factors = tuple(
+        Factor(str(row["name"]), str(row.get("setting", row["name"])), tuple(map(str, row["levels"])))
+        for row in _rows(study, "factors", {"name": str, "levels": list}, path)
+    )
+    runs: list[RunResult] = []
+    for row in _rows(study, "runs", {"folder": str, "factors": dict}, path):
+        run_folder = folder / row["folder"]
+        if not run_folder.resolve().is_relative_to(folder.resolve()):
+            raise RunError(f"{path}: run folder {str(row['folder'])!r} lies outside the study folder")
+        unknown = [factor.name for factor in factors if factor.name not in row["factors"]]
+        if unknown:
+            raise RunError(f"{path}: run {row.get('number', row['folder'])} has no level for factor {unknown[0]!r}")
+        strange = [factor for factor in factors if str(row["factors"][factor.name]) not in factor.levels]
+        if strange:
+            level = str(row["factors"][strange[0].name])
+            raise RunError(
+                f"{path}: {level!r} is no level of factor {strange[0].name!r}: {', '.join(strange[0].levels)}"
+            )
+        config_path = run_folder / "config.json"
+        config = _table(read_json(config_path), config_path) if config_path.is_file() else {}
+        runs.append(_read_run(run_folder, {"number": len(runs), **row}, config))
+    manifest = folder / str(study.get("dataset", "dataset")) / "dataset.toml"
+    return StudyResults(
+        folder=folder,
+        name=str(study.get("name", folder.name)),
+        title=str(study.get("title") or study.get("name") or folder.name),
+        description=str(study.get("description") or ""),
+        factors=factors,
+        runs=tuple(runs),
+        dataset=read_toml(manifest) if manifest.is_file() else {},
+        dataset_sha256=str(study.get("sha256", "")),
+    )
+
+
+def _read_run(folder: Path, entry: Mapping[str, Any], config: Mapping[str, Any]) -> RunResult:
+    """``entry`` says which run it should be (study.json's row, or the config itself), ``config`` what it was."""
+    factors = {str(name): str(level) for name, level in (entry.get("factors") or {}).items()}
+    provenance_path, log_path, evaluation_path = (
+        folder / name for name in ("provenance.json", "log.jsonl", "evaluation.jsonl")
+    )
+    provenance = _table(read_json(provenance_path), provenance_path) if provenance_path.is_file() else {}
+    log = tuple(_validation(row, log_path) for row in (read_json_lines(log_path) if log_path.is_file() else ()))
+    clips = tuple(
+        _clip_score(row, folder, evaluation_path)
+        for row in (read_json_lines(evaluation_path) if evaluation_path.is_file() else ())
+    )
+    missing = None
+    if not config:
+        missing = "not started"
+    elif not clips:
+        missing = f"{provenance.get('status', 'not trained')}, not evaluated"
+    number = entry.get("number") or 0
+    return RunResult(
+        number=number if isinstance(number, int) else 0,
+        id=str(entry.get("id", "")),
+        name=str(config.get("name") or " ".join(factors.values()) or folder.name),
+        folder=folder,
+        factors=factors,
+        controls=config.get("controls") or {},
+        settings=config.get("settings") or {},
+        provenance=provenance,
+        dataset_sha256=str(config.get("dataset_sha256", "")),
+        log=log,
+        clips=clips,
+        missing=missing,
+    )
+
+
+def _validation(row: Any, path: Path) -> Validation:
+    row = _table(row, path)
+    return Validation(
+        update=int(_required(row, "update", path)),
+        epoch=_number(row.get("epoch")),
+        seconds=_number(row.get("seconds")),
+        learning_rate=_number(row.get("learning_rate")),
+        train_esr=_number(row.get("train_esr")),
+        validation_esr=_number(row.get("validation_esr")),
+        event=str(row["event"]) if row.get("event") else None,
+    )
+
+
+def _clip_score(row: Any, folder: Path, path: Path) -> ClipScore:
+    row = _table(row, path)
+    return ClipScore(
+        clip=str(row.get("clip", "")),
+        esr=_required(row, "esr", path),
+        esr_best_lag=_number(row.get("esr_best_lag")),
+        lag=int(_number(row.get("lag"), 0)),
+        esr_published_compatible=_number(row.get("esr_published_compatible")),
+        esr_linear=_number(row.get("esr_linear")),
+        mse=_number(row.get("mse")),
+        mae=_number(row.get("mae")),
+        seconds=_number(row.get("seconds")),
+        sample_rate=int(_number(row.get("sample_rate"), 44_100)),
+        dry=_beside(folder, row.get("dry")),
+        wet=_beside(folder, row.get("wet")),
+        predicted=_beside(folder, row.get("predicted")),
+        start=_sample_index(row.get("start"), path),
+        stop=_sample_index(row.get("stop"), path),
+    )
+
+
+def _beside(folder: Path, name: Any) -> Path | None:
+    return folder / str(name) if name else None
+
+
+def _table(value: Any, path: Path) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: holds {type(value).__name__}, a JSON object is needed")
+    return value
+
+
+def _rows(study: Mapping[str, Any], key: str, needed: Mapping[str, type], path: Path) -> list[Mapping[str, Any]]:
+    rows = study.get(key)
+    if not isinstance(rows, list):
+        raise RunError(f"{path}: {key!r} is missing or no list")
+    for row in rows:
+        absent = [name for name in needed if not isinstance(row, dict) or not isinstance(row.get(name), needed[name])]
+        if absent:
+            raise RunError(f"{path}: an entry of {key!r} has no usable {absent[0]!r}")
+    return rows
+
+
+def _required(row: Mapping[str, Any], name: str, path: Path) -> float:
+    value = _number(row.get(name))
+    if math.isnan(value):
+        raise RunError(f"{path}: {name!r} is {row.get(name)!r}, a finite number is needed")
+    return value
+
+
+def _sample_index(value: Any, path: Path) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or value < 0:
+        raise RunError(f"{path}: start and stop count samples from 0, not {value!r}")
+    return value
+
+
+def _number(value: Any, default: float = NAN) -> float:
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if usable else default
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -1,0 +1,125 @@
+"""From figures and values to one static folder: pictures, style, script, and the page itself."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from drywet.analysis.describe import decibels, describe_esr, percent
+from drywet.files import write_bytes, write_text
+from drywet.report.style import drawing, save_svg
+
+MISSING = "–"
+NO_BREAK = "\u00a0"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in its wide and its narrow variant, with the sizes a browser needs to lay the page out."""
+
+    name: str
+    alt: str
+    size: tuple[int, int]
+    narrow_size: tuple[int, int]
+
+
+class Page:
+    """A report folder being written: ``index.html`` and beside it figures/, audio/, report.css, report.js."""
+
+    def __init__(self, out: Path | str):
+        self.out = Path(out)
+        self.written: set[Path] = set()
+
+    def picture(self, name: str, alt: str, draw: Callable[..., Figure], *arguments: Any) -> Picture:
+        """Draw a figure twice, for the desk and for the phone."""
+        sizes = []
+        with drawing():
+            for suffix, narrow in (("", False), ("-narrow", True)):
+                figure = draw(*arguments, narrow=narrow)
+                self.written.add(save_svg(figure, self.out / "figures" / f"{name}{suffix}.svg"))
+                sizes.append(tuple(round(96 * inches) for inches in figure.get_size_inches()))
+        return Picture(name, alt, *sizes)
+
+    def finish(self, template: str, **context: Any) -> Path:
+        """Write style, script and page, remove the figures and sounds of an earlier report, return index.html."""
+        for name in ("report.css", "report.js"):
+            write_bytes(self.out / name, (files("drywet.report") / "static" / name).read_bytes())
+        write_text(self.out / "index.html", _environment().get_template(template).render(**context))
+        for stale in [*self.out.glob("figures/*.svg"), *self.out.glob("audio/*.flac")]:
+            if stale not in self.written:
+                stale.unlink(missing_ok=True)
+        return self.out / "index.html"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("drywet.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    filters: dict[str, Callable[..., Any]] = {
+        "percent": format_percent,
+        "db": format_db,
+        "points": format_points,
+        "duration": format_duration,
+        "number": format_number,
+        "in_words": describe_esr,
+        "bare": lambda text: text.split(NO_BREAK)[0],  # without its unit, which the heading names
+        "spoken": lambda name: str(name).replace("_", " "),
+        "known": _is_known,
+    }
+    environment.filters |= filters
+    return environment
+
+
+def format_percent(ratio: float | None) -> str:
+    """A ratio in percent, a dash when it is not known."""
+    return percent(ratio).replace(" ", NO_BREAK) if _is_known(ratio) else MISSING
+
+
+def format_db(ratio: float | None) -> str:
+    """A ratio of energies in dB with a true minus sign."""
+    return f"{decibels(ratio):.1f}{NO_BREAK}dB".replace("-", "−") if _is_known(ratio) else MISSING
+
+
+def format_duration(seconds: float | None) -> str:
+    """Seconds up to 10 minutes, then minutes, then hours."""
+    if not _is_known(seconds):
+        return MISSING
+    if seconds < 600:
+        return f"{seconds:.1f}{NO_BREAK}s" if seconds < 10 else f"{seconds:.0f}{NO_BREAK}s"
+    return f"{seconds / 60:.0f}{NO_BREAK}min" if seconds < 7200 else f"{seconds / 3600:.1f}{NO_BREAK}h"
+
+
+def format_number(value: float | None, decimals: int = 1) -> str:
+    """A number with up to ``decimals`` decimals and thin spaces between thousands."""
+    if not _is_known(value):
+        return MISSING
+    text = f"{value:,.{decimals}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace(",", "\u202f").replace("-", "−")
+
+
+def format_points(ratio: float | None) -> str:
+    """A difference of ESR in percentage points, with its sign."""
+    return f"{100 * ratio:+.3f}".replace("-", "−") if _is_known(ratio) else MISSING
+
+
+def flatten(settings: Any, prefix: str = "") -> dict[str, str]:
+    """Nested settings as dotted names with printable values."""
+    flat: dict[str, str] = {}
+    for name, value in settings.items():
+        dotted = f"{prefix}{name}"
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{dotted}.")
+        else:
+            flat[dotted] = str(value).lower() if isinstance(value, bool) else MISSING if value is None else str(value)
+    return flat
+
+
+def _is_known(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not math.isnan(value)

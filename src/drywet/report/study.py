@@ -1,0 +1,233 @@
+"""The report of a study: every model, what mattered, what it sounds like, and how the numbers were made."""
+
+import math
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from drywet.analysis import (
+    Factor,
+    RunResult,
+    StudyResults,
+    Trial,
+    limits_in_words,
+    published,
+    read_study,
+    seed_spread,
+    summarise,
+    summarise_trials,
+    write_tables,
+)
+from drywet.errors import AudioFileError
+from drywet.report.figures import (
+    draw_all_results,
+    draw_by_clip,
+    draw_loss_curves,
+    draw_summary,
+    draw_waveforms,
+    split_by,
+)
+from drywet.report.listening import Choice, build_desk, choose_models, load_clip
+from drywet.report.page import Page, Picture, flatten
+
+_HEAT_STEPS = 8
+
+
+def build_study_report(study_folder: Path | str, out: Path | str | None = None) -> Path:
+    """Write the report of a study as one static folder, and return its ``index.html``.
+
+    Parameters
+    ----------
+    study_folder : path
+    out : path, optional
+        Where the report goes; ``study_folder/report`` unless given.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no study, or a file in it is damaged. Runs without scores are listed, not refused.
+    """
+    results = read_study(study_folder)
+    page = Page(out if out is not None else Path(study_folder) / "report")
+    summaries = summarise(results)
+    choices = choose_models(results)
+    desk = build_desk(choices, results.clips, page.out, lambda run: describe_model(results, run))
+    page.written |= {page.out / address for address in desk.peaks}
+    write_tables(results, page.out)
+    notes = list(desk.notes)
+    context_factor = _context_factor(results)
+    pictures: dict[str, Picture | None] = dict.fromkeys(("all", "summary", "clips", "loss"))
+    if results.scored:
+        pictures["all"] = page.picture(
+            "all-results", "Mean error-to-signal ratio of every model, with single clips and the best linear model; "
+            "the table below holds the same figures.", draw_all_results, results,
+        )  # fmt: skip
+        if any(len(summary.levels) > 1 for summary in summaries):
+            pictures["summary"] = page.picture(
+                "summary", "Mean error-to-signal ratio per level of each hyperparameter; the table below holds the "
+                "same figures.", draw_summary, results, summaries,
+            )  # fmt: skip
+        if context_factor:
+            pictures["clips"] = page.picture(
+                "by-clip", f"Error-to-signal ratio against {context_factor.name}, one panel for each clip.",
+                draw_by_clip, results, context_factor,
+            )  # fmt: skip
+    if any(run.log for run in results.runs):
+        pictures["loss"] = page.picture(
+            "loss-curves", "Training and validation error-to-signal ratio of every run over the epochs.",
+            draw_loss_curves, results.runs,
+        )  # fmt: skip
+    return page.finish(
+        "study.html",
+        results=results,
+        summaries=summaries,
+        published_summaries=_published_summaries(results),
+        pictures=pictures,
+        waveforms=_waveforms(results, choices, page, notes),
+        desk=desk,
+        context_factor=context_factor,
+        headline=_headline(results),
+        rows=[_row(results, run) for run in results.runs],
+        heat=_heat(results),
+        limits=limits_in_words(results),
+        spread=seed_spread(results.factors, [Trial(dict(run.factors), run.mean_esr) for run in results.scored]),
+        settings=_settings(results.runs),
+        origin=_origin(results.runs),
+        unstable=[run for run in results.runs if run.instability],
+        missing=[run for run in results.runs if run.missing],
+        notes=list(dict.fromkeys(notes)),
+        describe=lambda run: describe_model(results, run),
+    )
+
+
+def describe_model(results: StudyResults, run: RunResult) -> str:
+    """A model's number and levels, in the study's order of factors."""
+    return " · ".join([f"#{run.number}", *(run.factors[factor.name] for factor in results.factors)])
+
+
+def _headline(results: StudyResults) -> dict[str, Any] | None:
+    if not results.scored:
+        return None
+    ordered = sorted(results.scored, key=lambda run: run.mean_esr)
+    rate = next((f for f in results.factors if f.setting.endswith("learning_rate")), None)
+    rates = []
+    for level, runs in split_by(rate, results.scored):
+        rates.append(
+            {
+                "level": level,
+                "esr": fmean(run.mean_esr for run in runs),
+                "seconds": fmean(run.seconds for run in runs),
+                "unstable": sum(run.instability is not None for run in runs),
+                "n": len(runs),
+            }
+        )
+    linear = [value for run in results.scored if not math.isnan(value := run.mean("esr_linear"))]
+    return {
+        "best": ordered[0],
+        "worst": ordered[-1],
+        "mean": fmean(run.mean_esr for run in ordered),
+        "linear": fmean(linear) if linear else None,
+        "rates": rates,
+    }
+
+
+def _row(results: StudyResults, run: RunResult) -> dict[str, Any]:
+    return {"run": run, "published": published.counterpart(results, dict(run.factors)) if run.factors else None}
+
+
+def _published_summaries(results: StudyResults) -> dict[tuple[str, str], dict[str, float]]:
+    """Per factor and level: the published mean, and ours by the published comparison, where the grids match."""
+    if not all(published.counterpart(results, dict(run.factors)) for run in results.runs) or not results.runs:
+        return {}
+    theirs = summarise_trials(published.FACTORS, published.ds340_trials())
+    ours = summarise(results, "esr_published_compatible")
+    by_place = {
+        (summary.factor.name, float(row.level) if summary.factor.is_numeric else row.level): row.mean_esr
+        for summary in theirs
+        for row in summary.levels
+    }
+    return {
+        (summary.factor.name, row.level): {"ours": row.mean_esr, "theirs": by_place[place]}
+        for summary in ours
+        for row in summary.levels
+        if (place := (summary.factor.name, float(row.level) if summary.factor.is_numeric else row.level)) in by_place
+    }
+
+
+def _context_factor(results: StudyResults) -> Factor | None:
+    """The factor that sets how far back a model looks; failing that, the first whose levels are numbers."""
+    usable = [f for f in results.factors if len(f.levels) > 1 and not f.is_seed]
+    words = ("context", "tbptt", "receptive")
+    named = [f for f in usable if any(word in f"{f.name} {f.setting}" for word in words)]
+    return next(iter([*named, *(f for f in usable if f.is_numeric)]), None)
+
+
+def _heat(results: StudyResults) -> dict[str, Any]:
+    """ESR per model and clip, with a step from 0 (lowest) to 7 (highest) on a logarithmic scale."""
+    scores = [clip.esr for run in results.scored for clip in run.clips if clip.esr > 0]
+    low, high = (math.log(min(scores)), math.log(max(scores))) if scores else (0.0, 1.0)
+
+    def step(esr: float) -> int:
+        if esr <= 0 or high <= low:
+            return 0
+        return min(_HEAT_STEPS - 1, int(_HEAT_STEPS * (math.log(esr) - low) / (high - low)))
+
+    rows = [
+        (run, [(score.esr, step(score.esr)) if (score := run.clip(name)) else (None, 0) for name in results.clips])
+        for run in results.scored
+    ]
+    means = []
+    for name in results.clips:
+        found = [score.esr for run in results.scored if (score := run.clip(name))]
+        means.append((fmean(found), step(fmean(found))))
+    return {"rows": rows, "means": means}
+
+
+def _waveforms(results: StudyResults, choices: list[Choice], page: Page, notes: list[str]) -> list[dict[str, Any]]:
+    """Best and worst model per knob position, on the clip their group finds hardest."""
+    shown, seen = [], set()
+    for index, choice in enumerate(choices):
+        if choice.rank == "median" or (choice.group, choice.run.id, choice.run.number) in seen:
+            continue
+        seen.add((choice.group, choice.run.id, choice.run.number))
+        peers = [other.run for other in choices if other.group == choice.group]
+        clip = max(
+            choice.run.clips,
+            key=lambda clip: fmean(score.esr for run in peers if (score := run.clip(clip.clip))),
+        )
+        try:
+            waves = load_clip(clip)
+        except AudioFileError as error:
+            notes.append(str(error))
+            continue
+        name = describe_model(results, choice.run)
+        picture = page.picture(
+            f"waveforms-{index:02d}",
+            f"Dry, wet, predicted and difference waveforms of model {name} on {clip.clip}.", draw_waveforms, waves,
+        )  # fmt: skip
+        shown.append({"picture": picture, "choice": choice, "clip": clip, "name": name})
+    return shown
+
+
+def _settings(runs: tuple[RunResult, ...]) -> dict[str, list[str]]:
+    """Every setting with all the values it took, in order of first use."""
+    values: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for name, value in flatten(run.settings).items():
+            values.setdefault(name, {})[value] = None
+    return {name: list(seen) for name, seen in values.items()}
+
+
+def _origin(runs: tuple[RunResult, ...]) -> dict[str, Any]:
+    """Where and with what the runs were made: every distinct value, and the sum of the training times."""
+    names = ("drywet", "python", "torch", "numpy", "machine", "cores", "threads")
+    distinct = {
+        name: list(dict.fromkeys(str(run.provenance[name]) for run in runs if run.provenance.get(name) is not None))
+        for name in names
+    }
+    times = [run.seconds for run in runs if not math.isnan(run.seconds)]
+    dates = sorted(
+        str(run.provenance[key]) for run in runs for key in ("started", "finished") if run.provenance.get(key)
+    )
+    span = [dates[0], dates[-1]] if dates else []
+    return {"versions": distinct, "train_seconds": sum(times) if times else None, "dates": span}

@@ -1,0 +1,134 @@
+"""The reports in a real browser, opened as files."""
+
+import time
+
+import pytest
+from helpers import require_program
+
+from drywet.report import build_run_report
+
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+def wait_until(page, condition, seconds=10):
+    """Poll, because the page's own policy forbids the eval() that playwright's waiting needs."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, f"never became true: {condition}"
+        page.wait_for_timeout(50)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = require_program("chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page as a file; afterwards it must have complained about nothing and asked no other host."""
+    pages, complaints, requests = [], [], []
+
+    def visit(path, viewport=WIDE, **options):
+        page = browser.new_page(viewport=viewport, **options)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        page.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+        wait_until(page, "[...document.images].every(image => image.complete)")
+        pages.append(page)
+        return page
+
+    yield visit
+    for page in pages:
+        page.close()
+    assert [c for c in complaints if "ERR_ABORTED" not in c] == []  # a player that changes its source aborts the old
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+
+
+def test_every_picture_and_every_player_can_be_read(visit, report):
+    page = visit(report)
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    wait_until(page, "[...document.querySelectorAll('audio')].every(audio => audio.duration > 1.9)")
+    assert page.locator("audio").count() == 4
+
+
+def test_a_click_on_a_heading_sorts_and_a_second_click_reverses(visit, report):
+    page = visit(report)
+    table = page.locator("table.sortable").first
+    column = [h.strip("\u00a0↕") for h in table.locator("thead th").all_inner_texts()].index("ESR")
+    table.get_by_role("button", name="ESR", exact=True).click()
+    cells = table.locator(f"tbody tr > :nth-child({column + 1})")
+    rising = [float(text.split()[0]) for text in cells.all_inner_texts()]
+    assert len(rising) == 8
+    assert rising == sorted(rising)
+    assert table.locator("th[aria-sort=ascending]").count() == 1
+    table.get_by_role("button", name="ESR", exact=True).click()
+    assert [float(text.split()[0]) for text in cells.all_inner_texts()] == rising[::-1]
+
+
+def test_switching_signal_model_and_riff_keeps_the_position(visit, report):
+    page = visit(report)
+    position = "signal => document.querySelector(`audio[data-signal=${signal}]`).currentTime"
+    wait_until(page, "[...document.querySelectorAll('audio')].every(audio => audio.readyState > 0)")
+    page.locator("#seek").fill("0.5")
+    assert page.evaluate(position, "predicted") == pytest.approx(1.0, abs=0.05)
+    page.keyboard.press("a")
+    assert page.locator(".signal.wet").get_attribute("aria-pressed") == "true"
+    assert page.evaluate(position, "wet") == pytest.approx(1.0, abs=0.05)
+    before = page.locator("audio[data-signal=predicted]").get_attribute("src")
+    page.get_by_role("radio", name="worst").check()
+    page.get_by_role("radio", name="lead").check()
+    page.keyboard.press("b")
+    wait_until(page, f"Math.abs(({position})('predicted') - 1) < 0.05")
+    assert page.locator("audio[data-signal=predicted]").get_attribute("src") != before
+    assert page.locator("#now").inner_text().startswith("lead, model #")
+
+
+def test_play_plays_and_the_other_signals_stay_silent(visit, report):
+    page = visit(report)
+    page.locator("#play").click()
+    wait_until(page, "document.querySelector('audio[data-signal=predicted]').currentTime > 0.1")
+    page.keyboard.press("x")
+    wait_until(page, "!document.querySelector('audio[data-signal=difference]').paused")
+    assert page.evaluate("[...document.querySelectorAll('audio')].filter(audio => !audio.paused).length") == 1
+
+
+@pytest.mark.parametrize("viewport", [PHONE, WIDE], ids=["phone", "desk"])
+def test_nothing_is_wider_than_the_screen(visit, report, hostile_report, viewport):
+    for path in (report, hostile_report):
+        page = visit(path, viewport)
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
+def test_a_phone_gets_the_narrow_figures(visit, report):
+    page = visit(report, PHONE)
+    assert page.locator("figure img").first.evaluate("image => image.currentSrc").endswith("-narrow.svg")
+
+
+def test_the_report_of_one_run_opens_too(visit, study, tmp_path):
+    page = visit(build_run_report(next((study / "runs").iterdir()), tmp_path), PHONE)
+    wait_until(page, "[...document.querySelectorAll('audio')].every(audio => audio.duration > 1.9)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.get_by_role("heading", name="Loss curve").is_visible()
+
+
+def test_hostile_names_do_not_run(visit, hostile_report):
+    page = visit(hostile_report)
+    assert page.evaluate("window.pwned") is None
+    assert page.title().startswith("<script>window.pwned=1</script>")
+
+
+def test_without_scripts_tables_and_players_are_there(browser, report):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    assert page.locator("audio").first.is_visible()
+    assert page.get_by_role("region", name="Table of all models").get_by_role("row").count() == 9
+    context.close()

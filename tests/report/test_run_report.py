@@ -1,0 +1,83 @@
+import json
+
+import numpy as np
+import pytest
+from fake_study import distort, log_rows, plucked_riff, predict, write_json, write_json_lines, write_study
+
+from drywet import audio
+from drywet.errors import RunError
+from drywet.report import build_run_report
+from drywet.report.figures import loudest
+
+
+@pytest.fixture
+def run(tmp_path):
+    """What ``drywet train dry.wav wet.wav`` leaves: the clip is the last part of one long file, named absolutely."""
+    rng, rate = np.random.default_rng(1), 8000
+    dry = plucked_riff(3.0, rate, rng)
+    wet = distort(dry, 8.0)
+    start, stop = 2 * rate, 3 * rate
+    folder = tmp_path / "run"
+    audio.write(tmp_path / "dry.wav", dry, rate)
+    audio.write(tmp_path / "wet.wav", wet, rate)
+    audio.write(folder / "renders/held-out.wav", predict(wet[start:stop], 0.01, rng), rate)
+    write_json(folder / "config.json", {"format": 1, "id": "ab", "name": "dry to wet", "settings": {"seed": 3}})
+    write_json(folder / "provenance.json", {"status": "finished", "train_seconds": 61.0, "parameters": 1234})
+    write_json_lines(folder / "log.jsonl", log_rows(0.01, 0.005, rng))
+    write_json_lines(
+        folder / "evaluation.jsonl",
+        [
+            {
+                "clip": "held-out", "esr": 0.01, "esr_linear": 0.1, "seconds": 1.0, "sample_rate": rate,
+                "dry": str(tmp_path / "dry.wav"), "wet": "../wet.wav", "predicted": "renders/held-out.wav",
+                "start": start, "stop": stop,
+            }
+        ],
+    )  # fmt: skip
+    return folder
+
+
+def test_the_headline_says_the_esr_in_words(run):
+    page = build_run_report(run)
+    assert page == run / "report/index.html"
+    text = page.read_text()
+    assert "1.00 % (−20 dB)" in text
+    assert "1\u202f234" in text
+    assert "one training run with one seed" in text
+
+
+def test_a_clip_that_is_a_part_of_a_longer_file_is_cut_out_of_it(run, tmp_path):
+    page = build_run_report(run)
+    wet, rate = audio.read(next((page.parent / "audio").glob("wet-*.flac")))
+    whole, _ = audio.read(tmp_path / "wet.wav")
+    np.testing.assert_allclose(wet, whole[2 * rate : 3 * rate], atol=2**-15)
+
+
+def test_a_run_without_scores_is_reported_as_far_as_it_went(run):
+    (run / "evaluation.jsonl").unlink()
+    (run / "provenance.json").unlink()
+    text = build_run_report(run).read_text()
+    assert "This run has no scores yet" in text
+    assert "figures/loss-curves.svg" in text
+
+
+def test_a_run_of_a_study_can_be_reported_alone(tmp_path):
+    factors = [{"name": "gain", "setting": "controls.drive", "levels": ["Low"]}]
+    study = write_study(tmp_path, factors=factors, clips=["chug", "lead"], seconds=0.1, sample_rate=8000)
+    run = next((study / "runs").iterdir())
+    text = build_run_report(run, tmp_path / "out").read_text()
+    assert "chug" in text
+    assert "controls.drive" in text
+    assert len(json.loads((run / "config.json").read_text())["settings"]) == 3
+
+
+def test_no_run_no_report(tmp_path):
+    with pytest.raises(RunError, match="no run folder"):
+        build_run_report(tmp_path)
+
+
+def test_the_loudest_stretch_is_found_where_it_was_planted():
+    signal = np.zeros(1000)
+    signal[600:650] = 1.0
+    assert loudest(signal, 50) == 600
+    assert loudest(signal, 2000) == 0

@@ -1,0 +1,148 @@
+import json
+import re
+import shutil
+
+import pytest
+import soundfile
+from fake_study import write_study
+
+from drywet import audio
+from drywet.analysis import read_study
+from drywet.errors import RunError
+from drywet.measures import esr
+from drywet.report import build_study_report, listening
+from drywet.report.listening import choose_models
+
+TINY = [{"name": "gain", "setting": "controls.drive", "levels": ["Low", "Mid"]}]
+
+
+def tiny_study(folder, **changes):
+    return write_study(folder, **{"factors": TINY, "clips": ["chug"], "seconds": 0.1, "sample_rate": 8000} | changes)
+
+
+def test_the_page_holds_every_model_and_the_published_figure_of_its_configuration(report):
+    page = report.read_text()
+    table = page[page.index("Table of all models") : page.index("Each model on each riff")]
+    rows = re.findall(r"<tr.*?</tr>", table, re.S)[1:]
+    assert len(rows) == 8
+    assert "2.24\u00a0%" in rows[0]  # published model 0: 0.0224
+    assert "one riff (shadowlove), compared one sample late" in page
+
+
+def test_every_address_on_the_page_is_a_file_in_the_folder(report):
+    page = report.read_text()
+    addresses = set(re.findall(r'(?:src|href|srcset)="([^"#]+)"', page)) - {"data:,"}
+    assert len(addresses) > 40
+    for address in addresses:
+        assert (report.parent / address).resolve().is_relative_to(report.parent)
+        assert (report.parent / address).is_file()
+
+
+def test_the_page_and_its_figures_name_no_other_host(report):
+    for path in [report, *report.parent.glob("*.css"), *report.parent.glob("*.js")]:
+        assert not re.search(r"https?://|//[a-z]+\.", path.read_text())
+    for path in report.parent.glob("figures/*.svg"):
+        assert not re.search(r'(?:href|src)="(?!#)', path.read_text())
+
+
+def test_what_is_heard_is_what_was_scored(study, report):
+    data = json.loads(re.search(r'id="desk-data">(.*?)</script>', report.read_text(), re.S)[1])
+    best = choose_models(read_study(study))[0].run
+    entry = data["entries"][0][0]["clips"][0]
+    wet, predicted, difference = (
+        audio.read(report.parent / entry[name])[0] for name in ("wet", "predicted", "difference")
+    )
+    assert esr(wet, predicted) == pytest.approx(best.clips[0].esr, rel=0.01)  # 16 bit
+    assert abs(wet - predicted - difference).max() < 1e-4
+    assert soundfile.info(report.parent / entry["wet"]).subtype == "PCM_16"
+
+
+def test_best_median_and_worst_are_chosen_per_knob_position(study):
+    results = read_study(study)
+    for gain in ("Low", "Mid"):
+        scores = sorted(run.mean_esr for run in results.runs if run.factors["gain"] == gain)
+        chosen = {c.rank: c.run.mean_esr for c in choose_models(results) if c.group == gain}
+        assert (chosen["best"], chosen["worst"]) == (scores[0], scores[-1])
+        assert scores[0] < chosen["median"] < scores[-1]
+
+
+def test_sounds_stop_at_the_budget_and_the_page_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(listening, "AUDIO_BUDGET", 60_000)
+    study = write_study(tmp_path, factors=TINY, clips=["chug", "lead", "blues"], seconds=1.0, sample_rate=16_000)
+    page = build_study_report(study)
+    assert sum(path.stat().st_size for path in page.parent.glob("audio/*")) < 100_000
+    assert "were left out to keep this folder below 30 MB" in page.read_text()
+
+
+def test_an_unstable_run_is_marked_with_its_reason(report):
+    assert "⚠ collapse at update 15000" in report.read_text()
+
+
+def test_runs_without_scores_are_named_and_the_rest_is_shown(tmp_path):
+    study = tiny_study(tmp_path)
+    runs = sorted((study / "runs").iterdir())
+    (runs[0] / "evaluation.jsonl").unlink()
+    page = build_study_report(study).read_text()
+    assert "1 of 2 runs have no scores yet" in page
+    assert "#0 · Low: finished, not evaluated" in page
+    assert "#1 · Mid" in page
+
+
+def test_a_study_that_has_not_begun_still_gives_a_page(tmp_path):
+    study = tiny_study(tmp_path)
+    shutil.rmtree(study / "runs")
+    page = build_study_report(study).read_text()
+    assert "No run has been evaluated yet" in page
+    assert "2 of 2 runs have no scores yet" in page
+
+
+def test_missing_and_mismatched_sounds_are_left_out_and_named(tmp_path):
+    study = tiny_study(tmp_path)
+    runs = sorted((study / "runs").iterdir())
+    (runs[0] / "renders/0.wav").unlink()
+    audio.write(runs[1] / "renders/0.wav", audio.read(runs[1] / "renders/0.wav")[0][:-9], 8000)
+    page = build_study_report(study).read_text()
+    assert "no such file" in page
+    assert "lengths disagree" in page
+    assert "There is nothing to listen to yet" in page
+
+
+def test_a_study_with_seeds_shows_intervals(tmp_path):
+    factors = [
+        {"name": "context", "setting": "training.tbptt_length", "levels": ["44", "88"]},
+        {"name": "seed", "setting": "seed", "levels": ["0", "1", "2"]},
+    ]
+    page = build_study_report(tiny_study(tmp_path, factors=factors)).read_text()
+    assert "95 % Student intervals over seeds" in page
+    assert "Between seeds of one configuration" in page
+    assert "one seed: none" not in page
+
+
+def test_building_again_leaves_no_file_of_the_report_before(tmp_path):
+    study = tiny_study(tmp_path)
+    folder = build_study_report(study).parent
+    assert (folder / "audio/predicted-004.flac").is_file()
+    (sorted((study / "runs").iterdir())[1] / "evaluation.jsonl").unlink()
+    page = build_study_report(study).read_text()
+    assert not (folder / "audio/predicted-004.flac").exists()
+    assert all(path.name in page for path in [*folder.glob("audio/*"), *folder.glob("figures/*")])
+
+
+def test_a_damaged_study_is_refused_by_name(tmp_path):
+    study = tiny_study(tmp_path)
+    (study / "study.json").write_text("{")
+    with pytest.raises(RunError, match=r"study\.json"):
+        build_study_report(study)
+
+
+def test_hostile_names_are_text_and_lead_nowhere(hostile_report):
+    text = hostile_report.read_text()
+    assert "<script>window" not in text
+    assert "<img src=x" not in text
+    assert "&lt;script&gt;window.pwned=1" in text
+    folder = hostile_report.parent
+    inside = {path.relative_to(folder).parts[0] for path in folder.rglob("*")}
+    assert inside == {
+        "index.html", "report.css", "report.js", "figures", "audio", "results.csv", "models.csv", "summary.csv"
+    }  # fmt: skip
+    assert {path.name for path in folder.parent.iterdir()} == {"study", "out"}
