@@ -30,12 +30,15 @@ def parse(kind: type[S], values: Any, where: str) -> S:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        path = [part for part in first["loc"]]
+        # A misspelt name comes with "field required" for the right one; the misspelling is what helps.
+        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        path = list(first["loc"])
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         if first["type"] == "extra_forbidden":
             raise SettingsError(f"{where}: {_unknown_setting(kind, path)}{more}") from None
-        raise SettingsError(f"{where}: {_dotted(kind, path)}: {first['msg']}, not {first['input']!r}{more}") from None
+        place = ".".join(str(part) for part in path) or kind.__name__
+        given = "" if first["type"] == "missing" else f", not {first['input']!r}"
+        raise SettingsError(f"{where}: {place}: {first['msg']}{given}{more}") from None
 
 
 def _unknown_setting(kind: type[BaseModel], path: list) -> str:
@@ -61,10 +64,6 @@ def _classes(annotation: Any) -> list[type[BaseModel]]:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, dict, typing.Annotated, tuple):
         return [found for argument in typing.get_args(annotation) for found in _classes(argument)]
     return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
-
-
-def _dotted(kind: type[BaseModel], path: list) -> str:
-    return ".".join(str(part) for part in path) or kind.__name__
 
 
 def set_path(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:

@@ -1,98 +1,87 @@
 """``drywet circuit``: render through a virtual circuit, list the circuits there are, show what one consists of."""
 
-import json
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Virtual circuits: SPICE netlists that are played through.", no_args_is_help=True)
+from drywet.cli import common
 
-NetlistArgument = Annotated[str, typer.Argument(help="A built-in circuit (drywet circuit list) or a netlist file.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = typer.Typer(no_args_is_help=True)
+
+_NETLIST = typer.Argument(help="A built-in circuit (`drywet circuit list`) or a SPICE netlist file.")
+_KNOB = "Knob position, 7:00 to 5:00 or 0 to 1; noon when left out."
+_JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
-@app.command(epilog="Example: drywet circuit render sd1 dry.wav wet.wav --drive 3:00 --tone 12:00 --level 12:00")
+@app.command()
 def render(
-    netlist: NetlistArgument,
-    dry: Annotated[Path, typer.Argument(help="The dry sound file, mono; full scale is 1 V.")],
-    wet: Annotated[Path, typer.Argument(help="The wet sound file to write, 24 bit.")],
-    drive: Annotated[str | None, typer.Option(help="Knob position: a clock time (3:00) or 0 to 1.")] = None,
-    tone: Annotated[str | None, typer.Option(help="As --drive.")] = None,
-    level: Annotated[str | None, typer.Option(help="As --drive.")] = None,
-    knob: Annotated[list[str] | None, typer.Option("--set", help="Any knob: --set presence=2:00.")] = None,
-    law: Annotated[list[str] | None, typer.Option(help="Another pot law: --law drive=linear.")] = None,
-    oversampling: Annotated[int, typer.Option(help="Solve at this many times the sample rate.")] = 8,
+    netlist: str = _NETLIST,
+    dry: Path = typer.Argument(help="A mono sound file; full scale is 1 V."),
+    wet: Path = typer.Argument(help="Where the wet sound goes (24 bit)."),
+    drive: str = typer.Option(None, help=_KNOB),
+    tone: str = typer.Option(None, help=_KNOB),
+    level: str = typer.Option(None, help=_KNOB),
+    knobs: list[str] = typer.Option(None, "--set", help="Any knob by its name: --set presence=2:00."),
+    laws: list[str] = typer.Option(None, "--law", help="Another pot law: --law drive=linear."),
+    oversampling: int = typer.Option(8, help="Solve at this many times the sample rate."),
 ) -> None:
-    """Render a dry recording through a circuit. The wet file is aligned to the dry one, sample by sample."""
+    """Play a dry recording through a circuit; wet is aligned to dry, sample by sample.
+
+    Example: `drywet circuit render sd1 dry.wav wet.wav --drive 3:00 --tone 12:00 --level 12:00`
+    """
     from drywet import audio
-    from drywet import effect as effects
     from drywet.circuits import load
-    from drywet.errors import SettingsError
+    from drywet.effect import render as render_effect
 
-    if wet.exists() and dry.exists() and wet.samefile(dry):
-        raise SettingsError(f"{wet}: is the dry file itself; give the wet file another name")
-    named = {name: position for name, position in (("drive", drive), ("tone", tone), ("level", level)) if position}
-    controls = {**named, **_pairs(knob, "--set knob=position")}
-    samples, sample_rate = audio.read(dry)
-    circuit = load(netlist, sample_rate=sample_rate, oversampling=oversampling, laws=_pairs(law, "--law knob=law"))
-    rendered = effects.render(circuit, samples, controls)
-    clipped = audio.write(wet, rendered, sample_rate)
-    typer.echo(f"{wet}: {len(rendered) / sample_rate:.2f} s, peak {audio.peak_dbfs(rendered):.1f} dBFS")
-    if clipped:
-        typer.echo(
-            f"{clipped} of {len(rendered)} samples were louder than full scale (1 V) and clipped; turn down the level knob",
-            err=True,
-        )
+    common.refuse_same_file(dry, wet)
+    named = {"drive": drive, "tone": tone, "level": level}
+    controls = {name: position for name, position in named.items() if position is not None}
+    samples, rate = audio.read(dry)
+    circuit = load(netlist, sample_rate=rate, oversampling=oversampling, laws=common.parse_settings(laws))
+    rendered = render_effect(circuit, samples, {**controls, **common.parse_settings(knobs)})
+    clipped = audio.write(wet, rendered, rate)
+    common.report_clipping(wet, clipped)
     if circuit.unsolved:
-        typer.echo(
-            f"at {circuit.unsolved} points in time the equations were not solved exactly; look for steps in the dry "
-            "signal, or raise --oversampling",
-            err=True,
+        common.stderr.print(
+            f"{wet}: {circuit.unsolved} times the equations were not solved to the end; look for steps in {dry}, or "
+            "raise --oversampling"
         )
+    peak = audio.peak_dbfs(rendered)
+    common.stdout.print(f"{wet}: {len(rendered) / rate:.1f} s at {rate} Hz, peak {peak:.1f} dBFS")
 
 
-@app.command("list", epilog="Example: drywet circuit list --json")
-def list_circuits(as_json: JsonOption = False) -> None:
-    """The circuits that come with drywet."""
-    from drywet.circuits import builtin
-    from drywet.circuits.circuit import load_netlist
+@app.command("list")
+def list_circuits(as_json: bool = _JSON) -> None:
+    """The circuits that come with drywet.
 
-    rows = [{"name": name, "title": load_netlist(name).title} for name in builtin()]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-    else:
-        for row in rows:
-            typer.echo(f"{row['name']:8} {row['title']}")
+    Example: `drywet circuit list`
+    """
+    from drywet.circuits import builtin, load_netlist
+
+    rows = []
+    for name in builtin():
+        netlist = load_netlist(name)
+        rows.append({"name": name, "knobs": ", ".join(netlist.knobs), "title": netlist.title})
+    common.print_json(rows) if as_json else common.print_table(rows)
 
 
-@app.command(epilog="Example: drywet circuit show sd1")
-def show(netlist: NetlistArgument, as_json: JsonOption = False) -> None:
-    """Knobs, parts and nonlinear ports of a circuit."""
+@app.command()
+def show(netlist: str = _NETLIST, as_json: bool = _JSON) -> None:
+    """Knobs, parts and nonlinear ports of a circuit.
+
+    Example: `drywet circuit show sd1`
+    """
     from drywet.circuits import load
 
-    description = load(netlist).describe()
+    about = load(netlist).describe()
     if as_json:
-        typer.echo(json.dumps(description, indent=2, ensure_ascii=False))
+        common.print_json(about)
         return
-    typer.echo(description["title"])
-    for name, item in description["knobs"].items():
-        laws = ", ".join(item["laws"])
-        typer.echo(
-            f"knob    {name}: .param {item['parameter']}, law {item['law']} (of {laws}), default {item['default']}"
-        )
-    typer.echo(f"nodes   {description['nodes']}, input {description['input']}, output {description['output']}")
-    typer.echo("parts   " + ", ".join(f"{count} {kind}" for kind, count in description["parts"].items()))
-    typer.echo("ports   " + ", ".join(description["ports"]))
-
-
-def _pairs(texts: list[str] | None, form: str) -> dict[str, str]:
-    from drywet.errors import SettingsError
-
-    pairs = {}
-    for text in texts or []:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise SettingsError(f"{text!r}: write {form}")
-        pairs[name] = value
-    return pairs
+    rows = [
+        {"knob": name, "default": knob["default"], "law": knob["law"], "other_laws": ", ".join(knob["laws"][1:])}
+        for name, knob in about["knobs"].items()
+    ]
+    common.print_table(rows, title=about["title"])
+    parts = ", ".join(f"{count} {kind}" for kind, count in about["parts"].items())
+    common.stdout.print(f"{about['nodes']} nodes, from {about['input']} to {about['output']}: {parts}")
+    common.stdout.print(f"{len(about['ports'])} nonlinear devices: {', '.join(about['ports'])}")
