@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from drywet import audio, files, signals
 from drywet.dataset import Chain, Manifest, Pair, Recording, write_manifest
 
 RATE = 44_100
+torch.set_num_threads(1)  # as in training; several test processes share the cores
 
 
 def pedal(dry, drive=8.0):
@@ -20,8 +22,8 @@ def pedal(dry, drive=8.0):
 
 @pytest.fixture(scope="session")
 def dry():
-    """Two seconds of built-in guitar."""
-    return signals.test_riffs(RATE, 2.0)["chords"]
+    """Two seconds of built-in guitar, sounding from the first sample on."""
+    return signals.test_riffs(RATE, 4.0)["chords"][RATE : 3 * RATE]
 
 
 @pytest.fixture(scope="session")

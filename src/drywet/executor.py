@@ -6,7 +6,6 @@ uses one core best, so each process computes with one thread.
 
 import multiprocessing
 import os
-import queue
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -62,7 +61,7 @@ class Local:
 
     def map(self, function, tasks, report=lambda index, news: None):
         context = multiprocessing.get_context("spawn")
-        news_queue = context.Queue()
+        news_queue = context.SimpleQueue()  # a put is in the pipe when it returns, so no news come after the result
         pool = ProcessPoolExecutor(
             min(self.jobs, max(len(tasks), 1)), context, initializer=_begin_worker, initargs=(news_queue,)
         )
@@ -125,8 +124,5 @@ def _run_in_worker(function, task, index) -> Outcome:
 
 
 def _pass_on(news_queue, report: Report) -> None:
-    while True:
-        try:
-            report(*news_queue.get_nowait())
-        except queue.Empty:
-            return
+    while not news_queue.empty():
+        report(*news_queue.get())

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from helpers import require_program
 
-from drywet import controls
 from drywet.circuits import load
 from drywet.effect import Effect, render
 
@@ -72,7 +71,7 @@ def test_small_signals_are_within_a_tenth_of_a_decibel_of_ngspice(sd1, knobs):
     )
 
 
-@pytest.mark.parametrize(("drive", "golden"), zip(make.POSITIONS, np.load(GOLDEN / "chord.npy"), strict=True))
+@pytest.mark.parametrize(("drive", "golden"), list(zip(make.POSITIONS, np.load(GOLDEN / "chord.npy"), strict=True)))
 def test_a_chord_has_an_esr_of_less_than_minus_90_db_against_ngspice(sd1, chord, drive, golden):
     wet = render(sd1, chord, {"drive": drive})[: len(golden)]
     assert esr_db(golden, wet) < -90  # asked: -50
@@ -100,7 +99,7 @@ REPORTED = {
 }
 
 
-@pytest.mark.parametrize(("case", "reported"), REPORTED.items())
+@pytest.mark.parametrize(("case", "reported"), list(REPORTED.items()))
 def test_harmonics_agree_with_the_published_table(sd1, case, reported):
     volts, drive = case
     t = np.arange(round(0.3 * RATE)) / RATE
@@ -124,9 +123,11 @@ def test_halving_the_step_changes_little(sd1, chord):
     assert esr_db(finer.astype(float), render(sd1, chord, {"drive": "3:00"})) < -90
 
 
-def test_ngspice_live_at_a_setting_that_is_not_stored(sd1, chord):
+@pytest.mark.parametrize(
+    "knobs", [{"drive": 0.65, "tone": 0.9, "level": 0.8}, {"drive": 1.0, "tone": 0.0, "level": 1.0}, {"level": 0.0}]
+)
+def test_ngspice_live_at_settings_that_are_not_stored(sd1, chord, knobs):
     require_program("ngspice")
-    knobs = {"drive": 0.65, "tone": 0.9, "level": 0.8}
     ngspice = make.decimate(make.transient(make.chord_source(0.5), 0.04, **knobs), 0.04)
     wet = render(sd1, chord, knobs)[: len(ngspice)]
     assert esr_db(ngspice, wet) < -90
@@ -144,7 +145,6 @@ def test_ngspice_live_is_what_is_stored(drive):
     np.testing.assert_allclose(gain, STATIC["response"][f"{drive} 12:00"], atol=1e-3)
 
 
-# The report's netlist as it was handed over differs from ours only in parameters and analysis cards.
 def test_knob_laws_are_those_of_the_report():
     fractions = {"audio": (0.0117, 0.0759, 0.3636), "cubic": (0.008, 0.125, 0.512), "linear": (0.2, 0.5, 0.8)}
     for law, expected in fractions.items():
@@ -157,16 +157,16 @@ def test_knob_laws_are_those_of_the_report():
 
 
 def test_the_netlist_alone_is_the_pedal_at_noon(sd1):
-    assert sd1.netlist.parts() == sd1.netlist.parts(sd1.parameters())
+    for alone, turned in zip(sd1.netlist.parts(), sd1.netlist.parts(sd1.parameters()), strict=True):
+        assert alone.name == turned.name
+        assert alone.value == pytest.approx(turned.value)
 
 
-def test_the_louder_half_wave_is_the_positive_one(sd1):
-    # Report, section 1.4: two diodes above, one below. The clipping amplifier does not invert, nor does what follows.
-    t = np.arange(RATE // 4) / RATE
-    wet = render(sd1, 0.5 * np.sin(2 * np.pi * 220 * t), {"drive": "3:00"})[-2000:]
-    assert wet.max() > 1.2 * -wet.min()
+def test_it_does_not_invert(sd1):
+    # Neither the followers nor the two amplifiers do; where a recording does, its even harmonics are mirrored.
+    assert abs(np.angle(sd1.frequency_response([500.0])[0])) < np.pi / 4
 
 
-def test_level_turns_the_sound_off_and_up(sd1, chord):
-    quiet, noon, full = (np.abs(render(sd1, chord, {"level": controls.rotation(x)})).max() for x in ("7:00", 0.5, 1.0))
-    assert quiet < 1e-3 * noon < full
+def test_level_turns_the_sound_up_from_what_the_bias_supply_leaks(sd1, chord):
+    off, noon, full = (np.abs(render(sd1, chord, {"level": x})).max() for x in (0.0, 0.5, 1.0))
+    assert off < 0.01 * noon < noon < full

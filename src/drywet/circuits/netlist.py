@@ -219,10 +219,13 @@ class _Reader:
             if in_control or not line or (line.startswith("*") and not line.startswith("*.")):
                 continue
             line = re.split(r";|\s\$\s", line)[0].strip()
-            if line.startswith("+"):
-                if not cards:
+            if not line:
+                continue
+            if line.startswith("+"):  # goes on with the last card that is no comment
+                last = next((k for k in range(len(cards) - 1, -1, -1) if not cards[k].text.startswith("*")), None)
+                if last is None:
                     self.netlist.fail(number, "a continuation (+) with nothing before it")
-                cards[-1] = _Card(cards[-1].line, f"{cards[-1].text} {line[1:]}")
+                cards[last] = _Card(cards[last].line, f"{cards[last].text} {line[1:]}")
             elif line.split()[0] == ".end":
                 break
             else:
@@ -549,7 +552,7 @@ def _expression(netlist: Netlist, text: str, line: int) -> ast.expr:
         inner = inner[1:-1]
 
     def plain(match: re.Match) -> str:
-        if match[3] and not match[2] and match[3] not in ("v", "ohm", "hz"):
+        if match[3] not in ("", "ohm", "ohms", "v", "a", "f", "h", "hz", "s"):
             netlist.fail(line, f"cannot read the number {match[0]!r}")
         return repr(float(match[1]) * _SUFFIXES.get(match[2] or "", 1.0))
 

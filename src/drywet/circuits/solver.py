@@ -31,6 +31,7 @@ COUNTERS = 4
 # Columns of a port's row after the constants of its law: its rest and the tangent taken out there.
 REST, REST_CURRENT, REST_CHARGE, SLOPE, ACROSS, SCALE = range(WIDTH, WIDTH + 6)
 _SCRATCH = 10  # vectors of one number per port that run() needs
+_LANES = 16  # inner loops have a multiple of this many turns: whole vector registers, no scalar rest
 
 
 class Kernel:
@@ -43,7 +44,8 @@ class Kernel:
             reduced.rest, reduced.rest_current, reduced.rest_charge, reduced.slope, reduced.across, scales,
         )  # fmt: skip
         states = len(reduced.companion)
-        columns = np.concatenate([np.arange(states), states + order, [states + len(order)]])
+        # One line per sample: histories and output, room to the next multiple of _LANES, ports, room.
+        heard, ports = [*range(states), states + len(order)], states + order
         self.order = order
         self.arguments = (
             reduced.kinds[order],
@@ -51,11 +53,17 @@ class Kernel:
             ends,
             reduced.rate,
             CHARGE_DAMPING,
-            np.ascontiguousarray(reduced.coupling[np.ix_(order, order)].T),
-            np.ascontiguousarray(reduced.from_history[:, columns]),
-            np.ascontiguousarray(reduced.from_input[columns]),
-            np.ascontiguousarray(reduced.from_ports[order]),
+            _padded(reduced.coupling[np.ix_(order, order)].T),
+            np.hstack([_padded(reduced.from_history[:, heard]), _padded(reduced.from_history[:, ports])]),
+            np.concatenate([_padded(reduced.from_input[heard]), _padded(reduced.from_input[ports])]),
+            _padded(reduced.from_ports[order]),
         )
+
+
+def _padded(array: np.ndarray) -> np.ndarray:
+    """With zeros behind the last axis, to a multiple of ``_LANES``."""
+    room = -array.shape[-1] % _LANES
+    return np.ascontiguousarray(np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, room)]))
 
 
 def blocks_of(reduced: Reduced) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +122,7 @@ def _eliminate(matrix, right, size):
     return True
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy", inline="always")
 def _look(first, last, kinds, table, rate, charge_history, coupling, v, i, g, x, q, c, at, look, without):
     """Evaluate ports ``first`` to ``last`` at ``v``: charge q, slopes g, x, c, and the remainder current i.
 
@@ -138,9 +146,10 @@ def _look(first, last, kinds, table, rate, charge_history, coupling, v, i, g, x,
             look[port + 1] -= table[port + 1, ACROSS] * v[port]
         for k in range(port, port + filled):
             change = look[k] - i[k]
-            i[k] = look[k]
-            for row in range(len(without)):
-                without[row] -= coupling[k, row] * change
+            if change != 0.0:
+                i[k] = look[k]
+                for row in range(len(without)):
+                    without[row] -= coupling[k, row] * change
         port += filled
 
 
@@ -212,15 +221,15 @@ def _newton_step(first, last, kinds, table, coupling, v, i, g, x, q, c, without,
     return largest
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _follow(
     start, p, kinds, table, rate, charge_history, coupling, v, i, g, x, q, c, at, look, without, matrix, step, active
 ):  # fmt: skip
     """Follow the solution from ``start`` to the one for ``p``; what part of the way was left, 0 when all went well."""
-    count = len(v)
+    count = len(start)
     begin, good = np.zeros(count), start.copy()
     done, stride, spent = 0.0, 0.25, 0
-    v[:] = start
+    v[:count] = start
     without[:] = 0.0
     i[:] = 0.0
     _look(0, count, kinds, table, rate, charge_history, coupling, v, i, g, x, q, c, at, look, without)
@@ -228,7 +237,7 @@ def _follow(
         begin[port] = v[port] - without[port]  # the p for which ``start`` is the solution
     while done < 1.0 and spent < MAX_FOLLOW:
         goal = min(1.0, done + stride)
-        v[:] = good
+        v[:count] = good
         i[:] = 0.0
         for port in range(count):
             without[port] = begin[port] + goal * (p[port] - begin[port])
@@ -241,13 +250,13 @@ def _follow(
                 settled = True
                 break
         if settled:
-            good[:] = v
+            good[:] = v[:count]
             done = goal
             stride *= 2.0
         else:
             stride *= 0.25
     if done < 1.0:
-        v[:] = good
+        v[:count] = good
         _look(0, count, kinds, table, rate, charge_history, coupling, v, i, g, x, q, c, at, look, without)
     return 1.0 - done
 
@@ -261,8 +270,10 @@ def run(kernel: Kernel, dry: np.ndarray, state: "State", counters: np.ndarray) -
         Newton steps, sweeps, samples that had to be followed, and samples that were given up before the end.
     """
     wet = np.empty_like(dry)
-    count, width = len(kernel.order), len(kernel.arguments[7])
-    scratch = (np.zeros((_SCRATCH, count)), np.empty((count, count)), np.empty(width), np.empty(count, np.int64))
+    kinds, _, _, _, _, coupling, _, from_input, _ = kernel.arguments
+    count = len(kinds)
+    vectors, line = np.zeros((_SCRATCH, coupling.shape[1])), np.empty(len(from_input))
+    scratch = (vectors, np.empty((count, count)), line, np.empty(count, np.int64))
     _run(dry, wet, *kernel.arguments, state.history, state.charge_history, state.ports, counters, *scratch)
     return wet
 
@@ -300,10 +311,10 @@ def _run(
     history, charge_history = _borrowed(history_), _borrowed(charge_history_)
     ports, vectors, matrix, line = _borrowed(ports_), _borrowed(vectors_), _borrowed(matrix_), _borrowed(line_)
     now, before, i = ports[0], ports[1], ports[2]
-    p, v, without, at, look = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
+    v, without, at, look, p = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
     g, x, q, c, step = vectors[5], vectors[6], vectors[7], vectors[8], vectors[9]
     states, count, blocks = len(history), len(kinds), len(ends) - 1
-    width = states + count + 1
+    width, heard, lanes = len(line), from_ports.shape[1], coupling.shape[1]
     forget = (1.0 - charge_damping) / charge_damping
     for n in range(len(dry)):
         u = dry[n]
@@ -313,16 +324,18 @@ def _run(
             h = history[s]
             for k in range(width):
                 line[k] += from_history[s, k] * h
-        for port in range(count):
-            p[port] = line[states + port]
+        for port in range(lanes):
+            p[port] = line[heard + port]
             without[port] = p[port]
+        for port in range(count):
             v[port] = 2.0 * now[port] - before[port]
             if abs(v[port] - now[port]) > 4.0 * table[port, SCALE]:
                 v[port] = now[port]
         for port in range(count):
             current = i[port]
-            for row in range(count):
-                without[row] -= coupling[port, row] * current
+            if current != 0.0:
+                for row in range(lanes):
+                    without[row] -= coupling[port, row] * current
         settled = False
         for sweep in range(MAX_SWEEPS):
             counters[SWEEPS] += 1
@@ -361,15 +374,14 @@ def _run(
             )  # fmt: skip
             if left > 0.0:
                 counters[GIVEN_UP] += 1
-        for s in range(states):
-            history[s] = line[s]
-        total = line[width - 1]
         for port in range(count):
             current = i[port]
-            for s in range(states):
-                history[s] += from_ports[port, s] * current
-            total += from_ports[port, states] * current
+            if current != 0.0:
+                for k in range(heard):
+                    line[k] += from_ports[port, k] * current
             charge_history[port] = rate / charge_damping * q[port] - forget * charge_history[port]
             before[port] = now[port]
             now[port] = v[port]
-        wet[n] = total
+        for s in range(states):
+            history[s] = line[s]
+        wet[n] = line[states]

@@ -49,7 +49,8 @@ def split_windows_at_random(count: int, train_rows: int, seed: int) -> tuple[np.
     """Row numbers of training and validation windows, drawn at random as the published study did.
 
     Windows that do not overlap share no sample, yet neighbours in time fall on both sides, so the validation error is
-    nearer to the training error than on other music. All rows that are not for training are for validation.
+    nearer to the training error than on other music. All rows that are not for training are for validation. Both stay in
+    drawn order, so that a batch of them is a sample of the whole recording.
 
     Raises
     ------
@@ -62,4 +63,4 @@ def split_windows_at_random(count: int, train_rows: int, seed: int) -> tuple[np.
             "validation. Use more audio, or set training.train_rows"
         )
     order = np.random.default_rng(seed).permutation(count)
-    return np.sort(order[:train_rows]), np.sort(order[train_rows:])
+    return order[:train_rows], order[train_rows:]

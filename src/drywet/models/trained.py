@@ -9,12 +9,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from drywet.errors import RunError
+from drywet import audio
+from drywet.errors import RunError, SettingsError
 from drywet.models.contract import Model
 from drywet.models.registry import FAMILIES, build
 from drywet.settings import parse
 
-FORMAT = "1"
+FORMAT = 1
+HEADER = "drywet"
 MAX_FILE_BYTES = 1 << 30
 
 
@@ -43,12 +45,10 @@ class TrainedEffect:
 
 def model_bytes(model: Model, sample_rate: int) -> bytes:
     """The content of a model file: weights, and in the header the settings to build the model from."""
-    header = {
-        "format": FORMAT,
-        "model": model.settings.model_dump_json(),
-        "sample_rate": str(sample_rate),
-    }
-    return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, metadata=header)
+    header = {"format": FORMAT, "sample_rate": sample_rate, "model": model.settings.model_dump(mode="json")}
+    # One entry, because safetensors writes several in random order, and the same model should be the same file.
+    metadata = {HEADER: json.dumps(header)}
+    return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, metadata=metadata)
 
 
 def load_effect(path: Path | str) -> TrainedEffect:
@@ -70,9 +70,8 @@ def load_effect(path: Path | str) -> TrainedEffect:
         raise RunError(f"{path}: is {path.stat().st_size} bytes large, at most {MAX_FILE_BYTES} are read")
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            settings_class, sample_rate, values = _checked_header(path, header)
-            model = build(parse(settings_class, values, f"{path} (model settings)"))
+            settings_class, sample_rate, values = _checked_header(path, file.metadata() or {})
+            model = build(_checked_settings(path, settings_class, values))
             expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
             found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118, no mapping
             if found != expected:
@@ -91,13 +90,22 @@ def load_effect(path: Path | str) -> TrainedEffect:
     return TrainedEffect(model, sample_rate)
 
 
-def _checked_header(path: Path, header: dict[str, str]) -> tuple[type, int, dict]:
-    if header.get("format") != FORMAT:
-        raise RunError(f"{path}: is no drywet model of format {FORMAT} (its header says {header.get('format')!r})")
+def _checked_header(path: Path, metadata: dict[str, str]) -> tuple[type, int, dict]:
     try:
-        values = json.loads(header["model"])
-        sample_rate = int(header["sample_rate"])
+        header = json.loads(metadata[HEADER])
+        if header["format"] != FORMAT:
+            raise RunError(f"{path}: is a drywet model of format {header['format']}, this version reads format {FORMAT}")
+        values, sample_rate = header["model"], int(header["sample_rate"])
         settings_class = FAMILIES[values["family"]][0]
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: its header is damaged ({error!r})") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise RunError(f"{path}: is no drywet model, or its header is damaged ({error!r})") from error
+    if not audio.LOWEST_RATE <= sample_rate <= audio.HIGHEST_RATE:
+        raise RunError(f"{path}: sample rate {sample_rate} Hz is impossible; the file is damaged")
     return settings_class, sample_rate, values
+
+
+def _checked_settings(path: Path, settings_class: type, values: dict):
+    try:
+        return parse(settings_class, values, str(path))
+    except SettingsError as error:
+        raise RunError(f"{error}; the file is damaged, or of a newer version") from error

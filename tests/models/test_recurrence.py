@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from numba import njit
+
+from drywet.models import LSTMSettings, WindowLSTMSettings, build
+from drywet.models.recurrence import fast_tanh, lstm_signal
+
+
+@njit
+def tanh_of_all(x):
+    out = np.empty_like(x)
+    for i in range(len(x)):
+        out[i] = fast_tanh(x[i])
+    return out
+
+
+def test_fast_tanh_is_tanh_to_float32():
+    x = np.concatenate([np.linspace(-20, 20, 400_001), np.geomspace(1e-30, 1, 1000)]).astype(np.float32)
+    error = np.abs(tanh_of_all(x) - np.tanh(x.astype(np.float64)))
+    assert error.max() < 4e-7
+    small = np.abs(x) < 1e-2  # where relative accuracy matters: a quiet signal stays undistorted
+    assert (error[small] <= 2e-7 * np.abs(x[small])).all()
+
+
+def test_a_nan_is_not_hidden():
+    assert np.isnan(tanh_of_all(np.array([np.nan], np.float32))).all()
+
+
+@pytest.mark.parametrize("hidden", [1, 3, 4, 7, 16])
+def test_the_recurrence_follows_the_textbook(hidden):
+    """The LSTM equations written out in float64."""
+    rng = np.random.default_rng(hidden)
+    w, b = rng.standard_normal(4 * hidden), rng.standard_normal(4 * hidden)
+    u, v = 0.5 * rng.standard_normal((hidden, 4 * hidden)), rng.standard_normal(hidden)
+    x = rng.standard_normal(200)
+    h, c, expected = np.zeros(hidden), np.zeros(hidden), []
+    for value in x:
+        i, f, g, o = (value * w + h @ u + b).reshape(4, hidden)
+        i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+        c = f * c + i * np.tanh(g)
+        h = o * np.tanh(c)
+        expected.append(h @ v + 0.25)
+    single = [a.astype(np.float32) for a in (x, w, u, b, v)]
+    state = np.zeros((2, hidden), np.float32)
+    out = np.empty(200, np.float32)
+    lstm_signal(*single, np.float32(0.25), state[0], state[1], out)
+    np.testing.assert_allclose(out, expected, atol=2e-5)
+    np.testing.assert_allclose(state[0], h, atol=2e-5)
+
+
+def test_parameter_counts_are_those_of_the_published_models():
+    assert build(WindowLSTMSettings(hidden_size=64)).parameter_count() == 16_961
+    assert build(WindowLSTMSettings(hidden_size=96)).parameter_count() == 37_729
+    assert build(LSTMSettings(hidden_size=32)).parameter_count() == 4 * 32**2 + 13 * 32 + 1

@@ -1,0 +1,47 @@
+import os
+
+import pytest
+
+from drywet.errors import RunError, SignalError
+from drywet.executor import Inline, Local, by_name
+
+
+def square(task, tell):
+    tell(f"squaring {task}")
+    if task == 3:
+        raise SignalError("3 is silent")
+    return task**2
+
+
+def own_threads(task, tell):
+    import torch
+
+    return os.getpid(), torch.get_num_threads()
+
+
+def die(task, tell):
+    os._exit(1)
+
+
+@pytest.mark.parametrize("workers", [Inline(), Local(2)], ids=["inline", "local"])
+def test_outcomes_are_in_order_and_an_error_ends_only_its_task(workers):
+    news = []
+    outcomes = workers.map(square, [1, 2, 3, 4], lambda index, what: news.append((index, what)))
+    assert [outcome.result for outcome in outcomes] == [1, 4, None, 16]
+    assert str(outcomes[2].error) == "3 is silent"
+    assert sorted(news) == [(i, f"squaring {i + 1}") for i in range(4)]
+
+
+def test_local_workers_are_other_processes_with_one_thread():
+    results = [outcome.result for outcome in Local(2).map(own_threads, range(2))]
+    assert all(pid != os.getpid() and threads == 1 for pid, threads in results)
+
+
+def test_a_killed_worker_is_explained():
+    with pytest.raises(RunError, match="worker process was killed.*run the same command again"):
+        Local(1).map(die, [1])
+
+
+def test_unknown_executors_are_named():
+    with pytest.raises(RunError, match="no executor named 'slrum'; there are: inline, local"):
+        by_name("slrum")
