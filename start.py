@@ -31,7 +31,9 @@ TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 def main(arguments):
     if sys.version_info < (3, 11):
-        sys.exit(f"error: drywet needs Python 3.11 or newer, this is {platform.python_version()}. Try python3.11 start.py")
+        sys.exit(
+            f"error: drywet needs Python 3.11 or newer, this is {platform.python_version()}. Try python3.11 start.py"
+        )
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0
@@ -48,7 +50,9 @@ def main(arguments):
 
 def install(extra):
     """Make .venv and install into it what is not there yet; instant when nothing has changed."""
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode() + str(ROOT).encode()).hexdigest()
+    wanted = hashlib.sha256(
+        (ROOT / "pyproject.toml").read_bytes() + sys.version.encode() + str(ROOT).encode()
+    ).hexdigest()
     installed = STAMP.read_text().split() if STAMP.is_file() else []
     if installed[:1] == [wanted] and (not extra or extra in installed):
         return

@@ -64,7 +64,11 @@ def test_another_rate_names_both(tmp_path):
 
 def test_missing_and_not_a_sound(tmp_path):
     (tmp_path / "text.wav").write_text("not a sound")
-    for path, message in ((tmp_path / "none.wav", "no such file"), (tmp_path, "folder"), (tmp_path / "text.wav", "not readable")):
+    for path, message in (
+        (tmp_path / "none.wav", "no such file"),
+        (tmp_path, "folder"),
+        (tmp_path / "text.wav", "not readable"),
+    ):
         with pytest.raises(AudioFileError, match=message):
             audio.read(path)
 

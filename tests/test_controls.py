@@ -8,7 +8,16 @@ from drywet.errors import SettingsError
 
 @pytest.mark.parametrize(
     ("position", "rotation"),
-    [("7:00", 0.0), ("9:00", 0.2), ("12:00", 0.5), ("1:30", 0.65), ("3:00", 0.8), ("5:00", 1.0), ("0.25", 0.25), (1, 1.0)],
+    [
+        ("7:00", 0.0),
+        ("9:00", 0.2),
+        ("12:00", 0.5),
+        ("1:30", 0.65),
+        ("3:00", 0.8),
+        ("5:00", 1.0),
+        ("0.25", 0.25),
+        (1, 1.0),
+    ],
 )
 def test_clock_face_to_rotation(position, rotation):
     assert controls.rotation(position) == pytest.approx(rotation)

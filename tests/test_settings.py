@@ -17,6 +17,7 @@ def run_settings(**changes):
     [
         ("model__hiden_size", "did you mean 'hidden_size'"),
         ("training__learning_rte", "did you mean 'learning_rate'"),
+        ("training__tbptt_lenght", "did you mean 'tbptt_length'"),
         ("sede", "did you mean 'seed'"),
         ("training__zzz", "known are: recipe, learning_rate"),
     ],

@@ -71,7 +71,9 @@ def _check_header(path: Path, rate: int, channels: int, frames: int, wanted_rate
             f"{wanted_rate} Hz"
         )
     if frames > MAX_SECONDS * rate:
-        raise AudioFileError(f"{path}: is {frames / rate / 3600:.1f} h long, at most {MAX_SECONDS / 3600:.0f} h is read")
+        raise AudioFileError(
+            f"{path}: is {frames / rate / 3600:.1f} h long, at most {MAX_SECONDS / 3600:.0f} h is read"
+        )
 
 
 def write(path: Path | str, samples: np.ndarray, sample_rate: int, *, subtype: str = "PCM_24") -> int:

@@ -27,7 +27,9 @@ def rotation(position: str | float) -> float:
     try:
         value = float(position)
     except ValueError:
-        raise SettingsError(f"{position!r} is no knob position; write a clock time (3:00) or a number from 0 to 1") from None
+        raise SettingsError(
+            f"{position!r} is no knob position; write a clock time (3:00) or a number from 0 to 1"
+        ) from None
     if not 0.0 <= value <= 1.0:  # NaN fails too
         raise SettingsError(f"a knob position lies between 0 and 1 (or 7:00 and 5:00), not {position}")
     return value

@@ -43,21 +43,17 @@ def parse(kind: type[S], values: Any, where: str) -> S:
 
 def _unknown_setting(kind: type[BaseModel], path: list) -> str:
     """Message for an unknown name at ``path``, with the nearest name that its table does have."""
-    table = kind
+    tables = [kind]
     for part in path[:-1]:
-        table = _table_at(table, part) or table
-    name, known = str(path[-1]), list(table.model_fields)
+        fields = [table.model_fields[str(part)] for table in tables if str(part) in table.model_fields]
+        # A part that is no field is the tag that chose one class of a union.
+        tagged = [table for table in tables if part in (field.default for field in table.model_fields.values())]
+        tables = _classes(fields[0].annotation) if fields else tagged or tables
+    name = str(path[-1])
+    known = [field for table in tables for field in table.model_fields]
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(known)}"
     return f"unknown setting {name!r}; {hint}"
-
-
-def _table_at(table: type[BaseModel], part: Any) -> type[BaseModel] | None:
-    """The settings class that stands under ``part``: a field's name, or a tag inside a union of classes."""
-    field = table.model_fields.get(str(part))
-    for candidate in _classes(field.annotation) if field else [table]:
-        return candidate
-    return None
 
 
 def _classes(annotation: Any) -> list[type[BaseModel]]:
@@ -81,4 +77,6 @@ def set_path(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 def fingerprint(value: Any) -> str:
     """SHA-256 of a JSON value in canonical form (sorted keys, no spaces), in hexadecimal."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    ).hexdigest()

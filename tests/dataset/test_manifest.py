@@ -28,7 +28,9 @@ def test_recordings_are_found_by_role_and_knobs(small_dataset):
 
 
 def test_knobs_that_were_not_recorded_say_what_was(small_dataset):
-    with pytest.raises(DatasetError, match="no recording for test at drive 12:00; there are test recordings at: .*9:00"):
+    with pytest.raises(
+        DatasetError, match="no recording for test at drive 12:00; there are test recordings at: .*9:00"
+    ):
         small_dataset.recordings("test", {"drive": "12:00"})
 
 

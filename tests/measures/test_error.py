@@ -9,7 +9,6 @@ RNG = np.random.default_rng(1)
 WET = RNG.standard_normal(4410)
 
 
-
 @pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
 def test_ten_percent_too_quiet_is_one_percent_esr(kind):
     assert float(measures.esr(kind(WET), 0.9 * kind(WET))) == pytest.approx(0.01)
@@ -30,7 +29,9 @@ def test_esr_agrees_with_auraloss():
     auraloss = pytest.importorskip("auraloss")
     wet = torch.as_tensor(WET[None, None])
     predicted = wet + 0.1 * torch.as_tensor(RNG.standard_normal(WET.shape))
-    assert float(measures.esr(wet, predicted)[0, 0]) == pytest.approx(float(auraloss.time.ESRLoss()(predicted, wet)), rel=1e-6)
+    assert float(measures.esr(wet, predicted)[0, 0]) == pytest.approx(
+        float(auraloss.time.ESRLoss()(predicted, wet)), rel=1e-6
+    )
 
 
 def test_pre_emphasis_of_a_sine_has_its_closed_form_gain():

@@ -40,7 +40,11 @@ def test_it_agrees_with_plain_least_squares():
 
 @pytest.mark.parametrize(
     ("dry", "wet", "message"),
-    [(np.ones(600), np.ones(599), "599"), (np.ones(512), np.ones(512), "too short"), (np.zeros(600), np.ones(600), "silent")],
+    [
+        (np.ones(600), np.ones(599), "599"),
+        (np.ones(512), np.ones(512), "too short"),
+        (np.zeros(600), np.ones(600), "silent"),
+    ],
 )
 def test_what_has_no_linear_model_is_refused(dry, wet, message):
     with pytest.raises(SignalError, match=message):

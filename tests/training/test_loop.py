@@ -14,7 +14,15 @@ from drywet.dataset import Pair
 from drywet.effect import render
 from drywet.errors import RunError, SignalError, TrainingError
 from drywet.models import LSTMSettings, WindowLSTMSettings, load_effect
-from drywet.training import RunConfig, RunSettings, StatefulRecipe, TrainingData, WindowRecipe, load_training_data, train
+from drywet.training import (
+    RunConfig,
+    RunSettings,
+    StatefulRecipe,
+    TrainingData,
+    WindowRecipe,
+    load_training_data,
+    train,
+)
 from drywet.training import loop as training_loop
 
 RECIPES = {
@@ -147,7 +155,9 @@ def test_killed_twenty_times_it_resumes_to_identical_weights(small_dataset, tmp_
 
 
 def read_same(tmp_path):
-    return files.sha256(tmp_path / "whole" / "best.safetensors") == files.sha256(tmp_path / "killed" / "best.safetensors")
+    return files.sha256(tmp_path / "whole" / "best.safetensors") == files.sha256(
+        tmp_path / "killed" / "best.safetensors"
+    )
 
 
 def test_a_finished_run_is_not_trained_again(data, tmp_path):

@@ -29,7 +29,7 @@ STEPS, SWEEPS, FOLLOWED, GIVEN_UP = range(4)
 COUNTERS = 4
 
 # Columns of a port's row after the constants of its law: its rest and the tangent taken out there.
-REST, REST_CURRENT, REST_CHARGE, SLOPE, ACROSS, SCALE = range(WIDTH, WIDTH + 6)
+REST, REST_CURRENT, REST_CHARGE, SLOPE, ACROSS, SCALE, INVERSE_SCALE = range(WIDTH, WIDTH + 7)
 _SCRATCH = 10  # vectors of one number per port that run() needs
 _LANES = 16  # inner loops have a multiple of this many turns: whole vector registers, no scalar rest
 
@@ -41,7 +41,7 @@ class Kernel:
         order, ends = blocks_of(reduced)
         scales = np.where(reduced.kinds == TANH, 1.0, reduced.rows[:, VTE])
         taken_out = (
-            reduced.rest, reduced.rest_current, reduced.rest_charge, reduced.slope, reduced.across, scales,
+            reduced.rest, reduced.rest_current, reduced.rest_charge, reduced.slope, reduced.across, scales, 1 / scales,
         )  # fmt: skip
         states = len(reduced.companion)
         # One line per sample: histories and output, room to the next multiple of _LANES, ports, room.
@@ -122,7 +122,7 @@ def _eliminate(matrix, right, size):
     return True
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _look(first, last, kinds, table, rate, charge_history, coupling, v, i, g, x, q, c, at, look, without):
     """Evaluate ports ``first`` to ``last`` at ``v``: charge q, slopes g, x, c, and the remainder current i.
 
@@ -178,15 +178,15 @@ def _newton_step(first, last, kinds, table, coupling, v, i, g, x, q, c, without,
         step[0] /= matrix[0, 0]
     elif size == 2:
         determinant = matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]
-        left = step[0]
-        step[0] = (left * matrix[1, 1] - matrix[0, 1] * step[1]) / determinant
-        step[1] = (matrix[0, 0] * step[1] - left * matrix[1, 0]) / determinant
+        left, inverse = step[0], 1.0 / determinant
+        step[0] = (left * matrix[1, 1] - matrix[0, 1] * step[1]) * inverse
+        step[1] = (matrix[0, 0] * step[1] - left * matrix[1, 0]) * inverse
     elif size > 2 and not _eliminate(matrix, step, size):
         return np.inf
     largest = 0.0
     for a in range(size):
         port = active[a]
-        relative = abs(step[a]) / table[port, SCALE]
+        relative = abs(step[a]) * table[port, INVERSE_SCALE]
         if not relative < 1e12:
             return np.inf
         if relative > 2.0:
@@ -320,10 +320,14 @@ def _run(
         u = dry[n]
         for k in range(width):
             line[k] = from_input[k] * u
-        for s in range(states):
-            h = history[s]
+        for s in range(0, states - 1, 2):  # in pairs: half as many passes over the line
+            h, other = history[s], history[s + 1]
             for k in range(width):
-                line[k] += from_history[s, k] * h
+                line[k] += from_history[s, k] * h + from_history[s + 1, k] * other
+        if states % 2:
+            h = history[states - 1]
+            for k in range(width):
+                line[k] += from_history[states - 1, k] * h
         for port in range(lanes):
             p[port] = line[heard + port]
             without[port] = p[port]
@@ -362,7 +366,7 @@ def _run(
                 break
             residual = 0.0
             for port in range(count):
-                residual = max(residual, abs(without[port] - v[port]) / table[port, SCALE])
+                residual = max(residual, abs(without[port] - v[port]) * table[port, INVERSE_SCALE])
             if residual < RESIDUAL:
                 settled = True
                 break

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from drywet.errors import SettingsError
 
-stdout = Console(soft_wrap=True, highlight=False)
+# Into a file or a pipe, tables keep the width they need.
+stdout = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 200)
 stderr = Console(stderr=True, soft_wrap=True, highlight=False)
 
 

@@ -33,9 +33,13 @@ def render(
 
 @app.command(name="import")
 def import_(
-    tree: Path = typer.Argument(help="Data/<effect>/<version> of the published study's tree, with Train, Val, Test in it."),
+    tree: Path = typer.Argument(
+        help="Data/<effect>/<version> of the published study's tree, with Train, Val, Test in it."
+    ),
     drive: list[str] = typer.Option(
-        None, "--drive", help="Position of the drive knob for a level folder: Low=9:00. Default: Low 9:00, Mid 12:00, High 3:00."
+        None,
+        "--drive",
+        help="Position of the drive knob for a level folder: Low=9:00. Default: Low 9:00, Mid 12:00, High 3:00.",
     ),
 ) -> None:
     """Describe a tree of the published study in a dataset.toml; the audio stays where it is.

@@ -34,7 +34,9 @@ def evaluate(
     elif dry is not None and wet is not None:
         part = test_part(run, dry) if run.is_dir() else None
         if part:
-            common.stderr.print(f"{dry}: this run was trained on it; only its test part counts (from sample {part[0]} on)")
+            common.stderr.print(
+                f"{dry}: this run was trained on it; only its test part counts (from sample {part[0]} on)"
+            )
         clips = [evaluation.clip_of_files(dry, wet, *(part or (None, None)))]
     else:
         raise SettingsError("give a dry and a wet file, or --dataset FOLDER")

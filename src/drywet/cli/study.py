@@ -16,7 +16,9 @@ def run(
     dataset: Path = typer.Option(None, help="Recorded dataset to use instead of the virtual circuit."),
     jobs: int = typer.Option(None, "--jobs", "-j", min=1, help="Models at a time. Default: one per core."),
     executor: str = typer.Option("local", help="local (one process per run) or inline."),
-    set_: list[str] = typer.Option(None, "--set", help="Any setting, e.g. --set run.training.budget=3epochs. Repeatable."),
+    set_: list[str] = typer.Option(
+        None, "--set", help="Any setting, e.g. --set run.training.budget=3epochs. Repeatable."
+    ),
 ) -> None:
     """Train, evaluate and report every run of a study. Run it again to go on after an interruption.
 
@@ -97,7 +99,9 @@ def run_study(
     configs = [config for config, _ in study.runs]
     data = load_training_data(study.dataset, configs[0].settings.controls)
     seconds = estimate_study_seconds(configs, data, getattr(workers, "jobs", 1))
-    common.stderr.print(f"{len(configs)} runs, about {common.duration(seconds)} at most; Ctrl-C stops, the same command goes on")
+    common.stderr.print(
+        f"{len(configs)} runs, about {common.duration(seconds)} at most; Ctrl-C stops, the same command goes on"
+    )
 
     with progress.stage("training", len(configs)) as stage:
         outcomes = train_study(study, workers, _Tally(stage, len(configs)))

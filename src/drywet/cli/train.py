@@ -59,7 +59,9 @@ def _print_result(row: dict, folder: Path, page: Path, interrupted: bool) -> Non
     from drywet.analysis import describe_esr
 
     out = common.stdout.print
-    out(f"test ESR {common.percent(row['esr'])} on {row['seconds']:.1f} s that training never saw: {describe_esr(row['esr'])}")
+    out(
+        f"test ESR {common.percent(row['esr'])} on {row['seconds']:.1f} s that training never saw: {describe_esr(row['esr'])}"
+    )
     out(f"the best linear filter scores {common.percent(row['esr_linear'])} there")
     if row["esr"] >= row["esr_linear"]:
         out(
@@ -67,7 +69,9 @@ def _print_result(row: dict, folder: Path, page: Path, interrupted: bool) -> Non
             "compression that outlast the model's memory, noise, or too small a --budget"
         )
     if row["lag"] != 0:
-        out(f"shifted by {row['lag']} samples it would score {common.percent(row['esr_best_lag'])}: check the alignment")
+        out(
+            f"shifted by {row['lag']} samples it would score {common.percent(row['esr_best_lag'])}: check the alignment"
+        )
     out(f"report: {page}")
     if interrupted:
         out("interrupted before the budget was spent; the same command goes on")

@@ -115,7 +115,9 @@ class Dataset:
         for name, expected in ((recording.dry, recording.dry_sha256), (recording.wet, recording.wet_sha256)):
             path = self.folder / name
             if not path.is_file():
-                raise DatasetError(f"{path}: named by {self.folder / MANIFEST} ({recording.id}), but there is no such file")
+                raise DatasetError(
+                    f"{path}: named by {self.folder / MANIFEST} ({recording.id}), but there is no such file"
+                )
             found = files.sha256(path)
             if found != expected:
                 raise DatasetError(

@@ -81,7 +81,9 @@ def _pairs(level_folder: Path) -> Iterator[tuple[str, Path, Path]]:
         alone = sorted(dry.keys() ^ wet.keys())
         if alone:
             have, lack = (dry_name, wet_name) if alone[0] in dry else (wet_name, dry_name)
-            raise DatasetError(f"{level_folder}: {alone[0]!r} is in {have} but not in {lack}; {len(alone)} without partner")
+            raise DatasetError(
+                f"{level_folder}: {alone[0]!r} is in {have} but not in {lack}; {len(alone)} without partner"
+            )
         for song in sorted(dry):
             yield song, dry[song], wet[song]
 

@@ -55,7 +55,12 @@ def render_dataset(
     for _, clip, dry in clips:
         audio.write(folder / "dry" / f"{clip}.wav", dry, settings.sample_rate)
     tasks = [
-        (settings, folder / "dry" / f"{clip}.wav", _wet_path(folder, level, clip), {"drive": drive, **settings.controls})
+        (
+            settings,
+            folder / "dry" / f"{clip}.wav",
+            _wet_path(folder, level, clip),
+            {"drive": drive, **settings.controls},
+        )
         for _, clip, _ in clips
         for level, drive in settings.drive.items()
     ]

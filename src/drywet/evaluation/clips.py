@@ -37,7 +37,9 @@ def test_clips(dataset: Dataset, controls: dict[str, str | float]) -> list[Clip]
     ]
 
 
-def clip_of_files(dry_path: Path | str, wet_path: Path | str, start: int | None = None, stop: int | None = None) -> Clip:
+def clip_of_files(
+    dry_path: Path | str, wet_path: Path | str, start: int | None = None, stop: int | None = None
+) -> Clip:
     """One pair of files as a clip, named after the wet file."""
     dry_path, wet_path = Path(os.path.abspath(dry_path)), Path(os.path.abspath(wet_path))
     return Clip(wet_path.stem, load_pair(dry_path, wet_path), dry_path, wet_path, start=start, stop=stop)

@@ -24,7 +24,9 @@ def best_lag_esr(wet, predicted, max_lag=32):
     """
     length = len(wet)
     if length <= 2 * max_lag:
-        raise SignalError(f"{length} samples are too few to try lags up to {max_lag}; at least {2 * max_lag + 1} are needed")
+        raise SignalError(
+            f"{length} samples are too few to try lags up to {max_lag}; at least {2 * max_lag + 1} are needed"
+        )
 
     def esr_at(lag):
         return float(esr(wet[max(0, -lag) : length - max(0, lag)], predicted[max(0, lag) : length + min(0, lag)]))

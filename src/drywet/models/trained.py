@@ -94,7 +94,9 @@ def _checked_header(path: Path, metadata: dict[str, str]) -> tuple[type, int, di
     try:
         header = json.loads(metadata[HEADER])
         if header["format"] != FORMAT:
-            raise RunError(f"{path}: is a drywet model of format {header['format']}, this version reads format {FORMAT}")
+            raise RunError(
+                f"{path}: is a drywet model of format {header['format']}, this version reads format {FORMAT}"
+            )
         values, sample_rate = header["model"], int(header["sample_rate"])
         settings_class = FAMILIES[values["family"]][0]
     except (KeyError, TypeError, ValueError, RecursionError) as error:

@@ -43,7 +43,8 @@ def save_checkpoint(
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in values.items()}
     tensors |= {f"state.{index}": tensor.detach() for index, tensor in enumerate(state)}
     content = save(
-        {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata={"progress": json.dumps(asdict(progress))}
+        {name: tensor.contiguous() for name, tensor in tensors.items()},
+        metadata={"progress": json.dumps(asdict(progress))},
     )
     files.write_bytes(path, content)
 
@@ -66,7 +67,9 @@ def load_checkpoint(
         model.load_state_dict(_under("model.", tensors))
         _load_moments(optimizer, _under("optimizer.", tensors))
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        raise RunError(f"{path}: cannot be resumed from ({error}); delete it to train this run from the start") from error
+        raise RunError(
+            f"{path}: cannot be resumed from ({error}); delete it to train this run from the start"
+        ) from error
     state = _under("state.", tensors)
     return progress, tuple(state[str(index)] for index in range(len(state)))
 

@@ -46,5 +46,3 @@ def rms(signal: np.ndarray) -> float:
     if value == 0:
         raise SignalError("the training audio is silent")
     return value
-
-

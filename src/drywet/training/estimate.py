@@ -11,7 +11,9 @@ from drywet.training.recipes import build_recipe
 from drywet.training.run import RunConfig
 
 TIMED_UPDATES = 5
-FORWARD_SHARE = 1 / 3  # of an update, forward and backward: two of its three matrix products belong to the backward pass
+FORWARD_SHARE = (
+    1 / 3
+)  # of an update, forward and backward: two of its three matrix products belong to the backward pass
 
 
 def estimate_seconds(config: RunConfig, data: TrainingData) -> float:

@@ -22,7 +22,7 @@ from drywet.training.recipes import Recipe, build_recipe
 from drywet.training.run import RunConfig, open_run
 
 MAX_ROLL_BACKS = 8
-COLLAPSE_RATIO, COLLAPSE_STEP = 4.0, 0.05  # a validation ESR this much above the best, both ways, is a collapse
+COLLAPSE_RATIO, COLLAPSE_STEP = 4.0, 0.2  # a validation ESR this much above the best, both ways, is a collapse
 REPORT_SECONDS = 0.5
 CHECKPOINT_SECONDS = 15.0  # between validations that are further apart
 

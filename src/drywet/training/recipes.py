@@ -167,7 +167,11 @@ class Windows:
                 squared += float(((wet - predicted) ** 2).sum())
                 absolute += float((wet - predicted).abs().sum())
         # As published: the mean of batch ESRs, not the ESR of the whole.
-        return {"esr": float(np.mean(losses)), "mse": squared / len(self.held_out), "mae": absolute / len(self.held_out)}
+        return {
+            "esr": float(np.mean(losses)),
+            "mse": squared / len(self.held_out),
+            "mae": absolute / len(self.held_out),
+        }
 
     def _predict(self, model: Model, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         assert isinstance(model, WindowLSTM)

@@ -81,7 +81,11 @@ class Study:
 
 def preset_names() -> list[str]:
     """Names of the studies that come with drywet."""
-    return sorted(item.name.removesuffix(".toml") for item in resources.files("drywet.training.presets").iterdir() if item.name.endswith(".toml"))
+    return sorted(
+        item.name.removesuffix(".toml")
+        for item in resources.files("drywet.training.presets").iterdir()
+        if item.name.endswith(".toml")
+    )
 
 
 def load_study(name_or_path: str | Path, changes: Mapping[str, Any] | None = None) -> StudySettings:

@@ -1,0 +1,248 @@
+"""The command line as a user meets it: in a process of its own, looking at status, stdout and stderr."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from drywet import audio
+
+RATE = 44_100
+QUICK = ["--set", "model.hidden_size=6", "--set", "training.batch_size=8", "--budget", "2epochs"]
+
+
+def drywet(*arguments, cwd, status=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "drywet", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, pair):
+    """A run folder from `drywet train`, and what it printed."""
+    folder = tmp_path_factory.mktemp("own")
+    audio.write(folder / "dry.wav", pair.dry, RATE)
+    audio.write(folder / "wet.wav", pair.wet, RATE)
+    done = drywet("train", "dry.wav", "wet.wav", "--out", "run", "--json", *QUICK, cwd=folder)
+    return folder, json.loads(done.stdout)
+
+
+def test_training_on_own_files_gives_a_score_a_report_and_sounds(trained):
+    folder, result = trained
+    row = result["rows"][0]
+    assert result["state"] == "finished"
+    assert 0 < row["esr"] < 1
+    assert row["seconds"] == pytest.approx(6 * 8 / 37, abs=0.01)
+    assert (folder / "run" / "report" / "index.html").is_file()
+    predicted, _ = audio.read(folder / "run" / "renders" / "wet.wav")
+    assert len(predicted) == round(row["seconds"] * RATE)
+
+
+def test_evaluate_prints_one_row_per_clip_and_only_counts_unseen_audio(trained):
+    folder, result = trained
+    rows = json.loads(drywet("evaluate", "run", "dry.wav", "wet.wav", "--json", cwd=folder).stdout)
+    keys = {"clip", "esr", "esr_best_lag", "lag", "esr_published_compatible", "esr_linear", "mse", "mae"}
+    assert len(rows) == 1
+    assert keys <= rows[0].keys()
+    assert rows[0]["esr"] == pytest.approx(result["rows"][0]["esr"])
+    assert rows[0]["start"] == result["rows"][0]["start"] > 0
+
+
+def test_evaluate_scores_other_files_whole(trained, pair):
+    folder, _ = trained
+    audio.write(folder / "other-dry.wav", pair.dry[50_000:90_000], RATE)
+    audio.write(folder / "other-wet.wav", pair.wet[50_000:90_000], RATE)
+    rows = json.loads(drywet("evaluate", "run", "other-dry.wav", "other-wet.wav", "--json", cwd=folder).stdout)
+    assert (rows[0]["clip"], rows[0]["start"]) == ("other-wet", None)
+    table = drywet("evaluate", "run", "other-dry.wav", "other-wet.wav", cwd=folder).stdout
+    assert "other-wet" in table
+
+
+def test_render_plays_a_file_through_the_model(trained):
+    folder, _ = trained
+    drywet("render", "run", "dry.wav", "out.wav", cwd=folder)
+    out, rate = audio.read(folder / "out.wav")
+    dry, _ = audio.read(folder / "dry.wav")
+    assert (len(out), rate) == (len(dry), RATE)
+    before = (folder / "dry.wav").read_bytes()
+    done = drywet("render", "run", "dry.wav", "dry.wav", cwd=folder, status=4)
+    assert "is the file that is read" in done.stderr
+    assert (folder / "dry.wav").read_bytes() == before
+
+
+def test_the_same_command_again_is_instant_and_another_setting_is_refused(trained):
+    folder, result = trained
+    again = json.loads(drywet("train", "dry.wav", "wet.wav", "--out", "run", "--json", *QUICK, cwd=folder).stdout)
+    assert again["rows"] == result["rows"]
+    done = drywet("train", "dry.wav", "wet.wav", "--out", "run", *QUICK, "--seed", "3", cwd=folder, status=5)
+    assert "belongs to another run" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "samples", "rate", "status", "message"),
+    [
+        ("stereo", np.ones((60_000, 2)), RATE, 3, "2 channels"),
+        ("rate", np.ones(264_600), 48_000, 3, "48000 Hz, but"),
+        ("length", np.ones(264_601), RATE, 3, "264601 samples, but"),
+        ("silent", np.zeros(264_600), RATE, 3, "silent from start to end"),
+        ("nan", np.full(264_600, np.nan), RATE, 3, "NaN or infinite"),
+        ("empty", np.zeros(0), RATE, 3, "holds no samples"),
+    ],
+)
+def test_bad_recordings_are_one_clear_error_and_leave_nothing(trained, tmp_path, name, samples, rate, status, message):
+    import soundfile
+
+    soundfile.write(tmp_path / f"{name}.wav", samples, rate, subtype="FLOAT")
+    dry = trained[0] / "dry.wav"
+    done = drywet("train", dry, f"{name}.wav", "--out", "run", cwd=tmp_path, status=status)
+    assert message in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["train", "none.wav", "none.wav"], 3, "no such file"),
+        (["train", "dry.wav", "wet.wav", "--budget", "soon"], 4, "written 120s, 2min, 1h or 20epochs"),
+        (["train", "dry.wav", "wet.wav", "--model", "lstn"], 4, "no model family named 'lstn'; there are: lstm"),
+        (["train", "dry.wav", "wet.wav", "--set", "model.hiden_size=3"], 4, "did you mean 'hidden_size'"),
+        (["train", "dry.wav", "wet.wav", "--set", "seed"], 4, "write it as name=value"),
+        (["evaluate", "nowhere", "dry.wav", "wet.wav"], 5, "no such file"),
+        (["evaluate", "run"], 4, "give a dry and a wet file"),
+        (["render", "dry.wav", "dry.wav", "out.wav"], 5, "not readable as a model file"),
+        (["report", "."], 5, ""),
+        (["study", "run", "ds341"], 4, "the presets are"),
+        (["study", "run", "ds340", "--set", "run.seed=-1"], 4, "seed"),
+        (["dataset", "show", "."], 3, "holds no dataset.toml"),
+        (["dataset", "import", "."], 3, "no recordings found"),
+        (["train"], 2, "Missing argument"),
+        (["trian"], 2, "No such command"),
+    ],
+)
+def test_every_mistake_is_one_clear_error_with_its_status(trained, arguments, status, message):
+    done = drywet(*arguments, cwd=trained[0], status=status)
+    assert message in done.stderr
+    assert not (trained[0] / "studies").exists()
+
+
+def test_debug_shows_the_traceback(trained):
+    command = [sys.executable, "-m", "drywet", "--debug", "evaluate", "nowhere", "a", "b"]
+    done = subprocess.run(command, cwd=trained[0], capture_output=True, text=True)
+    assert "Traceback" in done.stderr
+
+
+def test_ctrl_c_keeps_the_best_model_and_the_same_command_goes_on(trained, tmp_path):
+    for name in ("dry.wav", "wet.wav"):
+        shutil.copy(trained[0] / name, tmp_path / name)
+    command = ["train", "dry.wav", "wet.wav", "--out", "run", "--set", "model.hidden_size=6", "--budget", "15s"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "drywet", *command],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run" / "best.safetensors").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "interrupted before the budget was spent" in out
+    assert "Traceback" not in err
+    before = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert before["status"] == "interrupted"
+    drywet(*command, cwd=tmp_path)
+    after = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert (after["status"], after["started"]) == ("finished", before["started"])
+    assert after["updates"] > before["updates"]
+
+
+def test_a_full_disk_is_one_clear_error(trained, tmp_path):
+    """A file system of 300 kB, where the machine lets us make one."""
+    small = tmp_path / "small"
+    small.mkdir()
+    if (
+        os.geteuid()
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "none", small], capture_output=True).returncode
+    ):
+        pytest.skip("cannot mount a small file system here")
+    try:
+        done = drywet("render", trained[0] / "run", trained[0] / "dry.wav", small / "out.wav", cwd=tmp_path, status=7)
+        assert "cannot be written" in done.stderr
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_dataset_and_study_commands(tmp_path, small_dataset):
+    study = tmp_path / "s.toml"
+    study.write_text(
+        """
+        format = 1
+        name = "s"
+        title = "S"
+        [run.model]
+        family = "lstm"
+        [run.training]
+        recipe = "stateful"
+        budget = "1epochs"
+        batch_size = 8
+        [[factor]]
+        name = "units"
+        setting = "model.hidden_size"
+        levels = [2, 3]
+        """
+    )
+    arguments = ["study", "run", "s.toml", "--dataset", small_dataset.folder, "--set", "run.controls.drive=9:00"]
+    done = drywet(*arguments, cwd=tmp_path)
+    assert "report: studies/s/report/index.html" in done.stdout
+    assert "about" in done.stderr
+    rows = json.loads(drywet("study", "show", "studies/s", "--json", cwd=tmp_path).stdout)
+    assert [row["status"] for row in rows] == ["finished", "finished"]
+    listed = json.loads(drywet("study", "list", "--json", cwd=tmp_path).stdout)
+    assert {"study": "studies/s", "runs": 2, "finished": 2, "title": "S"} in listed
+    drywet("report", "studies/s", "--out", "page", cwd=tmp_path)
+    assert (tmp_path / "page" / "index.html").is_file()
+    shown = json.loads(drywet("dataset", "show", small_dataset.folder, "--json", cwd=tmp_path).stdout)
+    assert len(shown) == 8
+
+
+def test_doctor_names_versions_and_what_is_missing(tmp_path):
+    rows = json.loads(drywet("doctor", "--json", cwd=tmp_path).stdout)
+    assert {"drywet", "torch", "processor", "disk here", "audio devices"} <= {row["what"] for row in rows}
+
+
+def test_help_is_quick_to_load_and_every_command_shows_an_example(tmp_path):
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, drywet.cli; print([m for m in ('torch', 'numba', 'scipy') if m in sys.modules])",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert loaded.stdout.strip() == "[]"
+    for command in (
+        ["train"],
+        ["evaluate"],
+        ["render"],
+        ["report"],
+        ["doctor"],
+        ["demo"],
+        ["study", "run"],
+        ["dataset", "import"],
+    ):
+        assert "Example: drywet" in drywet(*command, "--help", cwd=tmp_path).stdout.replace("`", "")

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from drywet import audio, files
+from drywet.dataset import Pair
+from drywet.errors import SignalError
+from drywet.evaluation import Clip, clip_of_files, evaluate, score, test_clips as clips_for_test
+from drywet.evaluation.evaluate import safe_name
+
+RATE = 44_100
+
+
+class Recorded:
+    """Plays a given wet signal back, whatever comes in: an Effect with a known error."""
+
+    sample_rate, latency, controls = RATE, 0, {}
+
+    def __init__(self, wet):
+        self.wet = wet
+
+    def reset(self):
+        self.position = 0
+
+    def process(self, dry, controls):
+        self.position += len(dry)
+        return self.wet[self.position - len(dry) : self.position]
+
+
+@pytest.fixture
+def clip(pair, tmp_path):
+    return Clip("chords", pair, tmp_path / "dry.wav", tmp_path / "wet.wav")
+
+
+def test_a_planted_error_gives_the_numbers_of_algebra(clip):
+    row, predicted = score(Recorded(0.9 * clip.pair.wet), clip)
+    assert row["esr"] == pytest.approx(0.01, rel=1e-5)
+    assert (row["lag"], row["esr_best_lag"]) == (0, pytest.approx(0.01, rel=1e-5))
+    assert row["mse"] == pytest.approx(0.01 * np.mean(clip.pair.wet.astype(np.float64) ** 2), rel=1e-5)
+    assert row["mae"] == pytest.approx(0.1 * np.mean(np.abs(clip.pair.wet)), rel=1e-4)
+    assert 0 < row["esr_linear"] < 1
+    assert len(predicted) == len(clip.pair)
+
+
+def test_a_late_model_is_told_from_a_wrong_one(clip):
+    wet = clip.pair.wet
+    row, _ = score(Recorded(np.concatenate([np.zeros(3, np.float32), wet[:-3]])), clip)
+    assert row["lag"] == 3
+    assert row["esr_best_lag"] < 1e-6 < row["esr"]
+
+
+def test_the_published_comparison_expects_the_sample_before(clip):
+    wet = clip.pair.wet
+    early = np.concatenate([wet[1:], wet[:1]])
+    row, _ = score(Recorded(early), clip)
+    assert row["esr_published_compatible"] == pytest.approx(0.0, abs=1e-9)
+    assert row["esr"] > 1e-4
+
+
+def test_only_the_part_counts_but_the_effect_hears_the_whole_file(pair, tmp_path):
+    predicted = pair.wet.copy()
+    predicted[:50_000] = 0.0
+    clip = Clip("late", pair, tmp_path / "d.wav", tmp_path / "w.wav", start=50_000, stop=len(pair))
+    row, part = score(Recorded(predicted), clip)
+    assert row["esr"] == 0.0
+    assert len(part) == len(pair) - 50_000
+
+
+def test_rows_and_sounds_are_saved_where_the_rows_say(recording_files, tmp_path, pair):
+    folder = tmp_path / "run"
+    rows = evaluate(Recorded(0.5 * pair.wet), [clip_of_files(*recording_files)], folder)
+    assert files.read_json_lines(folder / "evaluation.jsonl") == rows
+    predicted, rate = audio.read(folder / rows[0]["predicted"])
+    np.testing.assert_allclose(predicted, 0.5 * pair.wet, atol=1e-6)
+    assert rate == RATE
+    assert (folder / rows[0]["wet"]).resolve() == recording_files[1]
+
+
+def test_test_clips_come_from_the_dataset_with_their_knobs(small_dataset):
+    clips = clips_for_test(small_dataset, {"drive": "9:00"})
+    assert [(clip.name, clip.controls) for clip in clips] == [
+        ("chords", {"drive": "9:00"}),
+        ("lead", {"drive": "9:00"}),
+    ]
+
+
+def test_what_cannot_be_scored_is_refused(clip, pair):
+    with pytest.raises(SignalError, match="44100 Hz, but the model was made for 48000 Hz"):
+        effect = Recorded(pair.wet)
+        effect.sample_rate = 48_000
+        score(effect, clip)
+    with pytest.raises(SignalError, match="diverged"):
+        score(Recorded(np.full(len(pair), np.nan, np.float32)), clip)
+    silent = Clip("rest", Pair(pair.dry, 0 * pair.wet, RATE), clip.dry_path, clip.wet_path)
+    with pytest.raises(SignalError, match="silent"):
+        score(Recorded(pair.wet), silent)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "..", "", "c:\\x", "<script>"])
+def test_hostile_clip_names_stay_in_the_folder(name, tmp_path):
+    path = (tmp_path / f"{safe_name(name)}.wav").resolve()
+    assert path.parent == tmp_path

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import torch
+
+from drywet.dataset import Pair, targets, windows
+from drywet.errors import SettingsError
+from drywet.models import LSTMSettings, WindowLSTMSettings, build
+from drywet.training import RunSettings, StatefulRecipe, TrainingData, WindowRecipe
+from drywet.training.recipes import build_recipe
+
+
+@pytest.fixture
+def data(pair):
+    return TrainingData([pair], [pair[:20_000]], "x")
+
+
+def windows_recipe(data, **changes):
+    training = WindowRecipe(**{"train_rows": 2000, **changes})
+    return build_recipe(RunSettings(model=WindowLSTMSettings(hidden_size=4, context=66), training=training), data)
+
+
+def test_an_epoch_of_windows_shows_every_training_row_once(data):
+    recipe = windows_recipe(data)
+    model = build(WindowLSTMSettings(hidden_size=4, context=66))
+    recipe.begin_epoch(model, 0)
+    wet = torch.cat([recipe.loss(model, number, ())[1] for number in range(recipe.updates_per_epoch)])
+    assert recipe.updates_per_epoch == 32  # 2000 rows in batches of 64
+    expected = targets(data.train[0].wet, 66)[recipe.train]
+    np.testing.assert_array_equal(np.sort(wet.numpy()), np.sort(expected))
+
+
+def test_the_loss_of_windows_is_the_batch_esr_of_the_published_recipe(data):
+    recipe = windows_recipe(data)
+    model = build(WindowLSTMSettings(hidden_size=4, context=66))
+    recipe.begin_epoch(model, 0)
+    loss, wet, predicted, _ = recipe.loss(model, 3, ())
+    rows = recipe.order[3 * 64 : 4 * 64]
+    own = model.predict(torch.from_numpy(windows(data.train[0].dry, 66)[rows].copy()), torch.zeros(64, 0))
+    y = targets(data.train[0].wet, 66)[rows]
+    torch.testing.assert_close(predicted, own)
+    assert float(loss) == pytest.approx(float(((y - own.detach().numpy()) ** 2).sum() / (y**2).sum()), rel=1e-5)
+
+
+def test_windows_never_cross_files_and_never_share_rows(data, pair):
+    two = TrainingData([pair[:50_000], pair[60_000:120_000]], data.validation, "x")
+    recipe = windows_recipe(two, train_rows=1000)
+    assert len(recipe.train) + len(recipe.held_out) == sum(len(windows(part.dry, 66)) for part in two.train)
+    assert not set(recipe.train) & set(recipe.held_out)
+    model = build(WindowLSTMSettings(hidden_size=4, context=66))
+    last_row = recipe.first_row[1]  # the first window of the second file
+    wet, _ = recipe._predict(model, np.array([last_row - 1, last_row]))
+    assert wet[1] == two.train[1].wet[65]
+    assert wet[0] == targets(two.train[0].wet, 66)[-1]
+
+
+def test_the_mean_stateful_loss_of_an_epoch_is_the_esr_of_the_track(data):
+    settings = RunSettings(
+        model=LSTMSettings(hidden_size=4), training=StatefulRecipe(batch_size=4, tbptt_length=150, warm_up=0)
+    )
+    recipe = build_recipe(settings, data)
+    model = build(settings.model)
+    recipe.prepare(model)
+    state = recipe.begin_epoch(model, 0)
+    losses, error, energy = [], 0.0, 0.0
+    with torch.no_grad():
+        for number in range(recipe.updates_per_epoch):
+            loss, wet, predicted, state = recipe.loss(model, number, state)
+            losses.append(float(loss))
+            error += float(((wet - predicted) ** 2).sum())
+            energy += float((wet**2).sum())
+    assert np.mean(losses) == pytest.approx(error / energy, rel=1e-3)
+
+
+def test_signals_have_unit_rms_inside_a_stateful_model(data, pair):
+    settings = RunSettings(model=LSTMSettings(), training=StatefulRecipe())
+    model = build(settings.model)
+    build_recipe(settings, data).prepare(model)
+    assert float(model.dry_scale) * np.sqrt(np.mean(pair.dry**2)) == pytest.approx(1.0, rel=1e-4)
+    assert float(model.wet_scale) == pytest.approx(np.sqrt(np.mean(pair.wet**2)), rel=1e-4)
+
+
+def test_the_schedule_rises_and_falls_once(data):
+    recipe = build_recipe(
+        RunSettings(model=LSTMSettings(), training=StatefulRecipe(learning_rate=0.01, rise=0.1)), data
+    )
+    rates = [recipe.learning_rate(share) for share in np.linspace(0, 1, 101)]
+    assert max(rates) == pytest.approx(0.01)
+    assert rates[0] == pytest.approx(0.001)
+    assert rates[-1] == pytest.approx(0.0001)
+    assert np.argmax(rates) == 10
+    assert (np.diff(rates[10:]) < 0).all()
+
+
+def test_the_window_recipe_wants_a_window_model(data):
+    with pytest.raises(SettingsError, match="trains the window-lstm family, not 'lstm'"):
+        build_recipe(RunSettings(model=LSTMSettings(), training=WindowRecipe()), data)

@@ -1,0 +1,162 @@
+import shutil
+
+import pytest
+
+from drywet import executor, files
+from drywet.analysis import read_study
+from drywet.errors import RunError, SettingsError
+from drywet.evaluation import evaluate_study
+from drywet.training import RunConfig, load_study, load_training_data, open_study, preset_names, train_study
+from drywet.training.estimate import estimate_seconds, estimate_study_seconds
+
+STUDY = """
+format = 1
+name = "small"
+title = "A small study"
+
+[run.model]
+family = "lstm"
+
+[run.training]
+recipe = "stateful"
+budget = "1epochs"
+batch_size = 8
+tbptt_length = 100
+validations = 2
+
+[[factor]]
+name = "gain"
+setting = "controls.drive"
+levels = { Low = "9:00", High = "3:00" }
+
+[[factor]]
+name = "units"
+setting = "model.hidden_size"
+levels = [3, 5]
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(STUDY)
+    return path
+
+
+def test_the_published_grid_has_its_36_models_in_the_published_order():
+    configs = load_study("ds340").configs()
+    assert len(configs) == 36
+    published = {0: ("Low", "44", "64", "0.01"), 11: ("Low", "88", "96", "0.0001"), 13: ("Mid", "44", "64", "0.0001"),
+                 22: ("Mid", "88", "96", "0.01"), 29: ("High", "66", "64", "0.0001"), 34: ("High", "88", "96", "0.01")}  # fmt: skip
+    for number, labels in published.items():
+        assert tuple(configs[number].factors.values()) == labels
+        assert configs[number].number == number
+
+
+def test_the_published_recipe_is_unchanged():
+    settings = load_study("ds340").configs()[22].settings
+    assert settings.controls == {"drive": "12:00"}
+    assert (settings.model.family, settings.model.context, settings.model.hidden_size) == ("window-lstm", 88, 96)
+    training = settings.training
+    assert (training.batch_size, training.budget, training.patience, training.train_rows) == (
+        64,
+        "100epochs",
+        15,
+        74_862,
+    )
+    assert (training.learning_rate, settings.seed, training.hop) == (0.01, 25, None)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_resolves_and_every_run_is_another_one(name):
+    configs = load_study(name).configs()
+    assert len({config.run_id("same audio") for config in configs}) == len(configs)
+
+
+def test_names_and_numbers_do_not_change_what_a_run_is():
+    config = load_study("ds340").configs()[0]
+    renamed = RunConfig(name="other", number=7, settings=config.settings)
+    assert renamed.run_id("audio") == config.run_id("audio") != config.run_id("other audio")
+
+
+def test_a_study_runs_evaluates_and_goes_on_where_it_stopped(study_file, small_dataset, tmp_path):
+    settings = load_study(study_file)
+    study = open_study(settings, tmp_path / "study", small_dataset.folder)
+    news = []
+    outcomes = train_study(study, executor.Local(2), lambda index, status: news.append(index))
+    assert [outcome.result.state for outcome in outcomes] == ["finished"] * 4
+    assert set(news) == {0, 1, 2, 3}
+    rows = [outcome.result for outcome in evaluate_study(study.folder, executor.Inline())]
+    assert [[row["clip"] for row in run] for run in rows] == [["chords", "lead"]] * 4
+
+    # The numbers do not depend on how many processes there were.
+    again = open_study(settings, tmp_path / "again", small_dataset.folder)
+    train_study(again, executor.Inline())
+    for (_, one), (_, other) in zip(study.runs, again.runs, strict=True):
+        assert files.sha256(one / "best.safetensors") == files.sha256(other / "best.safetensors")
+
+    # One run is lost: only that one is trained again, to the same bits.
+    lost = study.runs[2][1]
+    before = {folder: files.sha256(folder / "best.safetensors") for _, folder in study.runs}
+    times = {folder: (folder / "best.safetensors").stat().st_mtime_ns for _, folder in study.runs}
+    shutil.rmtree(lost)
+    train_study(open_study(settings, tmp_path / "study", small_dataset.folder), executor.Inline())
+    for _, folder in study.runs:
+        assert files.sha256(folder / "best.safetensors") == before[folder]
+        assert (folder == lost) == ((folder / "best.safetensors").stat().st_mtime_ns != times[folder])
+
+    results = read_study(tmp_path / "study")
+    assert [run.number for run in results.runs] == [0, 1, 2, 3]
+    assert results.runs[2].missing == "finished, not evaluated"
+
+
+def test_a_run_that_fails_does_not_stop_the_others(study_file, small_dataset, tmp_path):
+    study = open_study(load_study(study_file), tmp_path / "study", small_dataset.folder)
+    files.write_text(study.runs[1][1] / "song.txt", "not a run folder")
+    outcomes = train_study(study, executor.Inline())
+    assert isinstance(outcomes[1].error, RunError)
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True, True]
+
+
+def test_a_folder_of_another_study_is_refused(study_file, small_dataset, tmp_path):
+    open_study(load_study(study_file), tmp_path / "study", small_dataset.folder)
+    changed = load_study(study_file, {"run.training.budget": "2epochs"})
+    with pytest.raises(RunError, match="belongs to another study"):
+        open_study(changed, tmp_path / "study", small_dataset.folder)
+    with pytest.raises(RunError, match="no study folder"):
+        open_study(changed, study_file.parent, small_dataset.folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("tbptt_length", "tbptt_lenght", "small, run 0 .*did you mean 'tbptt_length'"),
+        ('name = "small"', 'name = "../up"', "name"),
+        ("levels = [3, 5]", "levels = [3, -5]", "small, run 1 .*hidden_size"),
+        ("[[factor]]", "[[factors]]", "did you mean 'factor'"),
+    ],
+)
+def test_mistakes_in_a_study_file_are_found_before_anything_is_made(study_file, old, new, message):
+    study_file.write_text(STUDY.replace(old, new))
+    with pytest.raises(SettingsError, match=message):
+        load_study(study_file)
+
+
+def test_an_unknown_study_names_the_presets():
+    with pytest.raises(SettingsError, match="the presets are: ds340, ds340-stateful"):
+        load_study("ds341")
+
+
+def test_a_study_without_audio_asks_for_it(study_file, tmp_path):
+    with pytest.raises(SettingsError, match="--dataset"):
+        open_study(load_study(study_file), tmp_path / "study")
+
+
+def test_the_estimate_scales_with_the_budget_and_the_processes(study_file, small_dataset):
+    configs = load_study(study_file).configs()
+    data = load_training_data(small_dataset, {"drive": "9:00"})
+    one = estimate_seconds(configs[0], data)
+    longer = load_study(study_file, {"run.training.budget": "100epochs"}).configs()
+    assert 20 * one < estimate_seconds(longer[0], data) < 500 * one
+    timed = load_study(study_file, {"run.training.budget": "60s"}).configs()
+    assert estimate_study_seconds(timed, data, jobs=2) == 120.0
