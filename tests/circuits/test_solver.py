@@ -97,7 +97,7 @@ def test_an_npn_emitter_follower_rests_where_its_equations_say():
 
 
 def test_a_pnp_is_an_npn_in_the_mirror():
-    npn = "VCC c 0 {0}9\nVIN b 0 {0}4.5\nQ1 c b out QX\nRE out 0 10k\nC1 b 0 1p\n.model QX {1}(IS=10f BF=200 VAF=80 CJE=6p)"
+    npn = "VCC c 0 {0}9\nVIN b 0 {0}4.5\nQ1 c b out QX\nRE out 0 10k\n.model QX {1}(IS=10f BF=200 VAF=80 CJE=6p)"
     one, other = circuit(npn.format("", "NPN")), circuit(npn.format("-", "PNP"))
     dry = sine(6.0)
     np.testing.assert_allclose(render(one, dry), -render(other, -dry), atol=1e-7)

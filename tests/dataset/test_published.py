@@ -27,7 +27,7 @@ def test_the_tree_becomes_a_dataset_where_it_stands(tmp_path):
     assert len(dataset.manifest.recording) == 12
     assert dataset.manifest.device == "SD-1"
     found = dataset.recordings("test", {"drive": "3:00"})
-    assert [(r.clip, r.dry, r.wet) for r in found][0] == (
+    assert (found[0].clip, found[0].dry, found[0].wet) == (
         "battery",
         "Test/High/Dry/d_battery.wav",
         "Test/High/Wet/w_battery.wav",

@@ -4,7 +4,8 @@ import pytest
 from drywet import audio, files
 from drywet.dataset import Pair
 from drywet.errors import SignalError
-from drywet.evaluation import Clip, clip_of_files, evaluate, score, test_clips as clips_for_test
+from drywet.evaluation import Clip, clip_of_files, evaluate, score
+from drywet.evaluation import test_clips as clips_for_test
 from drywet.evaluation.evaluate import safe_name
 
 RATE = 44_100

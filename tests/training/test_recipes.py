@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from drywet.dataset import Pair, targets, windows
+from drywet.dataset import targets, windows
 from drywet.errors import SettingsError
 from drywet.models import LSTMSettings, WindowLSTMSettings, build
 from drywet.training import RunSettings, StatefulRecipe, TrainingData, WindowRecipe
@@ -33,7 +33,7 @@ def test_the_loss_of_windows_is_the_batch_esr_of_the_published_recipe(data):
     recipe = windows_recipe(data)
     model = build(WindowLSTMSettings(hidden_size=4, context=66))
     recipe.begin_epoch(model, 0)
-    loss, wet, predicted, _ = recipe.loss(model, 3, ())
+    loss, _, predicted, _ = recipe.loss(model, 3, ())
     rows = recipe.order[3 * 64 : 4 * 64]
     own = model.predict(torch.from_numpy(windows(data.train[0].dry, 66)[rows].copy()), torch.zeros(64, 0))
     y = targets(data.train[0].wet, 66)[rows]

@@ -46,8 +46,14 @@ def study_file(tmp_path):
 def test_the_published_grid_has_its_36_models_in_the_published_order():
     configs = load_study("ds340").configs()
     assert len(configs) == 36
-    published = {0: ("Low", "44", "64", "0.01"), 11: ("Low", "88", "96", "0.0001"), 13: ("Mid", "44", "64", "0.0001"),
-                 22: ("Mid", "88", "96", "0.01"), 29: ("High", "66", "64", "0.0001"), 34: ("High", "88", "96", "0.01")}  # fmt: skip
+    published = {
+        0: ("Low", "44", "64", "0.01"),
+        11: ("Low", "88", "96", "0.0001"),
+        13: ("Mid", "44", "64", "0.0001"),
+        22: ("Mid", "88", "96", "0.01"),
+        29: ("High", "66", "64", "0.0001"),
+        34: ("High", "88", "96", "0.01"),
+    }
     for number, labels in published.items():
         assert tuple(configs[number].factors.values()) == labels
         assert configs[number].number == number

@@ -53,8 +53,7 @@ def load(
     SettingsError
         If there is no such circuit, or an option is impossible.
     """
-    options = {"sample_rate": sample_rate, "oversampling": oversampling, "laws": laws}
-    return VirtualCircuit(load_netlist(name), **options)
+    return VirtualCircuit(load_netlist(name), sample_rate, oversampling, laws)
 
 
 def load_netlist(name: str | Path) -> Netlist:
@@ -72,7 +71,8 @@ class VirtualCircuit:
     """A circuit that is played through: an :class:`drywet.effect.Effect`. 1.0 is 1 V.
 
     The netlist is solved at ``oversampling`` times the sample rate; up- and down-sampling are linear phase. It starts
-    at rest (DC operating point), and silence in is silence out, exactly.
+    at rest (DC operating point), and silence in is silence out, exactly: wet is the deviation of the output from its
+    voltage at rest, as behind the coupling capacitor of an audio interface.
 
     Parameters
     ----------
@@ -221,10 +221,10 @@ class VirtualCircuit:
         state, back, order = self._state, np.argsort(old.kernel.order), new.kernel.order
         absolute = (state.history + old.reduced.history_at_rest) * (new.reduced.companion / old.reduced.companion)
         charges = state.charge_history[back] + old.reduced.charge_history_at_rest - new.reduced.charge_history_at_rest
-        ports = state.ports[:, back]
-        ports[:2] += old.reduced.rest - new.reduced.rest
+        voltages = state.ports[:, back]
+        voltages[:2] += old.reduced.rest - new.reduced.rest
         history = absolute - new.reduced.history_at_rest
-        self._state = solver.State(history, charges[order], np.ascontiguousarray(ports[:, order]))
+        self._state = solver.State(history, charges[order], np.ascontiguousarray(voltages[:, order]))
         return new
 
     def _make(self, parameters: Mapping[str, float]) -> "_Setting":

@@ -28,10 +28,10 @@ THERMAL_VOLTAGE = 1.380649e-23 * 300.15 / 1.602176634e-19  # V at 27 °C, SPICE'
 GMIN = 1e-12  # S across every junction, as in SPICE
 
 JUNCTION, TANH, EMITTER, COLLECTOR = range(4)
-WIDTH = 13  # constants per port
+WIDTH = 12  # constants per port
 
 # Columns of a JUNCTION row; the depletion columns are shared with EMITTER and COLLECTOR.
-IS, VTE, CJ, VJ, M, KNEE, F1, F2, F3, COUNT, TT, BV, INVERSE_VTE = range(WIDTH)
+IS, VTE, CJ, VJ, M, KNEE, F1, F2, F3, COUNT, TT, BV = range(WIDTH)
 # Of an EMITTER or COLLECTOR row: 1 / beta in place of COUNT, 1 / Early voltage of the other junction in place of TT.
 INVERSE_BETA, INVERSE_EARLY = COUNT, TT
 GAIN = 0  # of a TANH row
@@ -45,7 +45,7 @@ def junction_row(model: Mapping[str, float], count: int = 1) -> np.ndarray:
     row = np.zeros(WIDTH)
     row[IS], row[VTE] = model["is"], count * model["n"] * THERMAL_VOLTAGE
     _depletion(row, model["cjo"], model["vj"], model["m"], model["fc"])
-    row[INVERSE_VTE], row[COUNT], row[TT] = 1 / row[VTE], count, model["tt"]
+    row[COUNT], row[TT] = count, model["tt"]
     row[BV] = np.inf
     if np.isfinite(model["bv"]):
         # Current -IBV at v = -BV: [1]_ eqn (1-6), solved for the voltage where the breakdown exponential starts.
@@ -62,7 +62,6 @@ def transistor_rows(model: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]
     ):
         row = np.zeros(WIDTH)
         row[IS], row[VTE] = model["is"], model[n] * THERMAL_VOLTAGE
-        row[INVERSE_VTE] = 1 / row[VTE]
         _depletion(row, model[capacitance], model[potential], model[grading], model["fc"])
         row[INVERSE_BETA], row[INVERSE_EARLY] = 1 / model[beta], 1 / model[early]
         rows.append(row)
@@ -94,13 +93,13 @@ def _exp(x):
 
 
 @njit(cache=True, error_model="numpy", forceinline=True)
-def _diode(v, saturation, inverse_vte):
+def _diode(v, saturation, vte):
     """Shockley's law, current in A and slope in S."""
-    x = v * inverse_vte
+    x = v / vte
     if x < _OFF:
         return -saturation, 0.0
     e, slope = _exp(x)
-    return saturation * (e - 1.0), saturation * slope * inverse_vte
+    return saturation * (e - 1.0), saturation * slope / vte
 
 
 @njit(cache=True, error_model="numpy", forceinline=True)
@@ -133,7 +132,7 @@ def evaluate(port, kinds, rows, v, i, g, across, q, c):
     kind = kinds[port]
     if kind == JUNCTION:
         across[port] = 0.0
-        current, slope = _diode(v[port], rows[port, IS], rows[port, INVERSE_VTE])
+        current, slope = _diode(v[port], rows[port, IS], rows[port, VTE])
         count = rows[port, COUNT]
         each = v[port] / count
         charge, capacitance = _depletion_charge(
@@ -154,8 +153,8 @@ def evaluate(port, kinds, rows, v, i, g, across, q, c):
         across[port], i[port], g[port], q[port], c[port] = 0.0, gain * t, gain * (1.0 - t * t), 0.0, 0.0
         return 1
     vbe, vbc = v[port], v[port + 1]
-    forward, gf = _diode(vbe, rows[port, IS], rows[port, INVERSE_VTE])
-    reverse, gr = _diode(vbc, rows[port + 1, IS], rows[port + 1, INVERSE_VTE])
+    forward, gf = _diode(vbe, rows[port, IS], rows[port, VTE])
+    reverse, gr = _diode(vbc, rows[port + 1, IS], rows[port + 1, VTE])
     by_vbe, by_vbc = -rows[port, INVERSE_EARLY], -rows[port + 1, INVERSE_EARLY]
     early = 1.0 + vbc * by_vbc + vbe * by_vbe  # 1 / q_b, [1]_ eqn (2-61)
     if early < 1e-3:

@@ -139,7 +139,7 @@ def merge_series_diodes(parts: list[Part], keep: set[str]) -> list[Part]:
 
 def _touched(part: Part) -> list[str]:
     read = [part.control, *(inner for _, inner in part.tanhs)]
-    return [*part.nodes, *(node for affine in read if affine for node in affine.coefficients)]
+    return [*part.nodes, *(node for affine in read for node in affine.coefficients)]
 
 
 def _number_nodes(netlist: Netlist, parts: list[Part]) -> dict[str, int]:
@@ -299,12 +299,12 @@ class _Stamper:
 
     def _stamp_d(self, part: Part) -> None:
         anode, cathode = part.nodes
+        inner: str | int = anode
         count = int(part.model.get("count", 1))
         if part.model["rs"] > 0:
             inner = self._new_row()
             self._conduct(self._across(anode, inner), 1 / (count * part.model["rs"]))
-            anode = inner
-        self._junction(part, JUNCTION, devices.junction_row(part.model, count), anode, cathode, count)
+        self._junction(part, JUNCTION, devices.junction_row(part.model, count), inner, cathode, count)
 
     def _junction(self, part: Part, kind: int, row: np.ndarray, plus, minus, count: int = 1) -> None:
         incidence = self._across(plus, minus)

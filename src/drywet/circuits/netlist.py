@@ -63,24 +63,6 @@ _MODEL_TYPES = {"d": _DIODE, "npn": _BJT, "pnp": _BJT}
 
 
 @dataclass(frozen=True)
-class Part:
-    """One part of a circuit whose subcircuits are opened and whose values are numbers in SI units."""
-
-    kind: str  # the letter SPICE gives it: R, C, V, I, E, G, B, D, Q
-    name: str  # with the path of its subcircuits: xu1.cx
-    nodes: tuple[str, ...]
-    value: float = 0.0  # ohm, farad, volt, ampere, or the gain of E and G
-    model: Mapping[str, float] = field(default_factory=dict)
-    polarity: int = 1  # -1 for PNP
-    control: "Affine | None" = None  # of B, and of E and G
-    tanhs: tuple[tuple[float, "Affine"], ...] = ()  # of B: gain times tanh of an affine function of voltages
-    gives_voltage: bool = False  # B with V=, not I=
-    damping: float = 0.5  # of C: weight of the new sample
-    linear: bool = False  # of D, Q, B: replace by the small-signal model
-    line: int = 0
-
-
-@dataclass(frozen=True)
 class Affine:
     """``constant + sum of coefficient * V(node)``."""
 
@@ -92,6 +74,24 @@ class Affine:
         for node, coefficient in other.coefficients.items():
             nodes[node] = nodes.get(node, 0.0) + factor * coefficient
         return Affine(self.constant + factor * other.constant, nodes)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a circuit whose subcircuits are opened and whose values are numbers in SI units."""
+
+    kind: str  # the letter SPICE gives it: R, C, V, I, E, G, B, D, Q
+    name: str  # with the path of its subcircuits: xu1.cx
+    nodes: tuple[str, ...]
+    value: float = 0.0  # ohm, farad, volt, ampere, or the gain of E and G
+    model: Mapping[str, float] = field(default_factory=dict)
+    polarity: int = 1  # -1 for PNP
+    control: Affine = Affine()  # of B, E and G
+    tanhs: tuple[tuple[float, Affine], ...] = ()  # of B: gain times tanh of an affine function of voltages
+    gives_voltage: bool = False  # B with V=, not I=
+    damping: float = 0.5  # of C: weight of the new sample
+    linear: bool = False  # of D, Q, B: replace by the small-signal model
+    line: int = 0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from the last one to this one in as many steps as it takes (continuation in ``p`
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -29,9 +30,8 @@ STEPS, SWEEPS, FOLLOWED, GIVEN_UP = range(4)
 COUNTERS = 4
 
 # Columns of a port's row after the constants of its law: its rest and the tangent taken out there.
-REST, REST_CURRENT, REST_CHARGE, SLOPE, ACROSS, SCALE, INVERSE_SCALE = range(WIDTH, WIDTH + 7)
+REST, REST_CURRENT, REST_CHARGE, SLOPE, ACROSS, SCALE = range(WIDTH, WIDTH + 6)
 _SCRATCH = 10  # vectors of one number per port that run() needs
-_LANES = 16  # inner loops have a multiple of this many turns: whole vector registers, no scalar rest
 
 
 class Kernel:
@@ -41,11 +41,10 @@ class Kernel:
         order, ends = blocks_of(reduced)
         scales = np.where(reduced.kinds == TANH, 1.0, reduced.rows[:, VTE])
         taken_out = (
-            reduced.rest, reduced.rest_current, reduced.rest_charge, reduced.slope, reduced.across, scales, 1 / scales,
+            reduced.rest, reduced.rest_current, reduced.rest_charge, reduced.slope, reduced.across, scales,
         )  # fmt: skip
         states = len(reduced.companion)
-        # One line per sample: histories and output, room to the next multiple of _LANES, ports, room.
-        heard, ports = [*range(states), states + len(order)], states + order
+        columns = np.concatenate([np.arange(states), states + order, [states + len(order)]])
         self.order = order
         self.arguments = (
             reduced.kinds[order],
@@ -53,17 +52,11 @@ class Kernel:
             ends,
             reduced.rate,
             CHARGE_DAMPING,
-            _padded(reduced.coupling[np.ix_(order, order)].T),
-            np.hstack([_padded(reduced.from_history[:, heard]), _padded(reduced.from_history[:, ports])]),
-            np.concatenate([_padded(reduced.from_input[heard]), _padded(reduced.from_input[ports])]),
-            _padded(reduced.from_ports[order]),
+            np.ascontiguousarray(reduced.coupling[np.ix_(order, order)].T),
+            np.ascontiguousarray(reduced.from_history[:, columns]),
+            np.ascontiguousarray(reduced.from_input[columns]),
+            np.ascontiguousarray(reduced.from_ports[order]),
         )
-
-
-def _padded(array: np.ndarray) -> np.ndarray:
-    """With zeros behind the last axis, to a multiple of ``_LANES``."""
-    room = -array.shape[-1] % _LANES
-    return np.ascontiguousarray(np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, room)]))
 
 
 def blocks_of(reduced: Reduced) -> tuple[np.ndarray, np.ndarray]:
@@ -146,10 +139,9 @@ def _look(first, last, kinds, table, rate, charge_history, coupling, v, i, g, x,
             look[port + 1] -= table[port + 1, ACROSS] * v[port]
         for k in range(port, port + filled):
             change = look[k] - i[k]
-            if change != 0.0:
-                i[k] = look[k]
-                for row in range(len(without)):
-                    without[row] -= coupling[k, row] * change
+            i[k] = look[k]
+            for row in range(len(without)):
+                without[row] -= coupling[k, row] * change
         port += filled
 
 
@@ -178,15 +170,15 @@ def _newton_step(first, last, kinds, table, coupling, v, i, g, x, q, c, without,
         step[0] /= matrix[0, 0]
     elif size == 2:
         determinant = matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]
-        left, inverse = step[0], 1.0 / determinant
-        step[0] = (left * matrix[1, 1] - matrix[0, 1] * step[1]) * inverse
-        step[1] = (matrix[0, 0] * step[1] - left * matrix[1, 0]) * inverse
+        left = step[0]
+        step[0] = (left * matrix[1, 1] - matrix[0, 1] * step[1]) / determinant
+        step[1] = (matrix[0, 0] * step[1] - left * matrix[1, 0]) / determinant
     elif size > 2 and not _eliminate(matrix, step, size):
         return np.inf
     largest = 0.0
     for a in range(size):
         port = active[a]
-        relative = abs(step[a]) * table[port, INVERSE_SCALE]
+        relative = abs(step[a]) / table[port, SCALE]
         if not relative < 1e12:
             return np.inf
         if relative > 2.0:
@@ -221,15 +213,15 @@ def _newton_step(first, last, kinds, table, coupling, v, i, g, x, q, c, without,
     return largest
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _follow(
     start, p, kinds, table, rate, charge_history, coupling, v, i, g, x, q, c, at, look, without, matrix, step, active
 ):  # fmt: skip
     """Follow the solution from ``start`` to the one for ``p``; what part of the way was left, 0 when all went well."""
-    count = len(start)
+    count = len(v)
     begin, good = np.zeros(count), start.copy()
     done, stride, spent = 0.0, 0.25, 0
-    v[:count] = start
+    v[:] = start
     without[:] = 0.0
     i[:] = 0.0
     _look(0, count, kinds, table, rate, charge_history, coupling, v, i, g, x, q, c, at, look, without)
@@ -237,7 +229,7 @@ def _follow(
         begin[port] = v[port] - without[port]  # the p for which ``start`` is the solution
     while done < 1.0 and spent < MAX_FOLLOW:
         goal = min(1.0, done + stride)
-        v[:count] = good
+        v[:] = good
         i[:] = 0.0
         for port in range(count):
             without[port] = begin[port] + goal * (p[port] - begin[port])
@@ -250,13 +242,13 @@ def _follow(
                 settled = True
                 break
         if settled:
-            good[:] = v[:count]
+            good[:] = v
             done = goal
             stride *= 2.0
         else:
             stride *= 0.25
     if done < 1.0:
-        v[:count] = good
+        v[:] = good
         _look(0, count, kinds, table, rate, charge_history, coupling, v, i, g, x, q, c, at, look, without)
     return 1.0 - done
 
@@ -270,10 +262,8 @@ def run(kernel: Kernel, dry: np.ndarray, state: "State", counters: np.ndarray) -
         Newton steps, sweeps, samples that had to be followed, and samples that were given up before the end.
     """
     wet = np.empty_like(dry)
-    kinds, _, _, _, _, coupling, _, from_input, _ = kernel.arguments
-    count = len(kinds)
-    vectors, line = np.zeros((_SCRATCH, coupling.shape[1])), np.empty(len(from_input))
-    scratch = (vectors, np.empty((count, count)), line, np.empty(count, np.int64))
+    count, width = len(kernel.order), len(kernel.arguments[7])
+    scratch = (np.zeros((_SCRATCH, count)), np.empty((count, count)), np.empty(width), np.empty(count, np.int64))
     _run(dry, wet, *kernel.arguments, state.history, state.charge_history, state.ports, counters, *scratch)
     return wet
 
@@ -287,8 +277,7 @@ class State:
     ports: np.ndarray  # (3, P): voltages of the last sample and of the one before, and remainder currents
 
 
-@intrinsic
-def _borrowed(typing_context, array):
+def _without_count(typing_context, array):
     """The array without its reference count: inside a loop, counting costs ten times what the devices' laws do."""
 
     def generate(context, builder, signature, arguments):
@@ -297,6 +286,9 @@ def _borrowed(typing_context, array):
         return view._getvalue()
 
     return array(array), generate
+
+
+_borrowed: Any = intrinsic(_without_count)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -311,35 +303,29 @@ def _run(
     history, charge_history = _borrowed(history_), _borrowed(charge_history_)
     ports, vectors, matrix, line = _borrowed(ports_), _borrowed(vectors_), _borrowed(matrix_), _borrowed(line_)
     now, before, i = ports[0], ports[1], ports[2]
-    v, without, at, look, p = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
+    p, v, without, at, look = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
     g, x, q, c, step = vectors[5], vectors[6], vectors[7], vectors[8], vectors[9]
     states, count, blocks = len(history), len(kinds), len(ends) - 1
-    width, heard, lanes = len(line), from_ports.shape[1], coupling.shape[1]
+    width = states + count + 1
     forget = (1.0 - charge_damping) / charge_damping
     for n in range(len(dry)):
         u = dry[n]
         for k in range(width):
             line[k] = from_input[k] * u
-        for s in range(0, states - 1, 2):  # in pairs: half as many passes over the line
-            h, other = history[s], history[s + 1]
+        for s in range(states):
+            h = history[s]
             for k in range(width):
-                line[k] += from_history[s, k] * h + from_history[s + 1, k] * other
-        if states % 2:
-            h = history[states - 1]
-            for k in range(width):
-                line[k] += from_history[states - 1, k] * h
-        for port in range(lanes):
-            p[port] = line[heard + port]
-            without[port] = p[port]
+                line[k] += from_history[s, k] * h
         for port in range(count):
+            p[port] = line[states + port]
+            without[port] = p[port]
             v[port] = 2.0 * now[port] - before[port]
             if abs(v[port] - now[port]) > 4.0 * table[port, SCALE]:
                 v[port] = now[port]
         for port in range(count):
             current = i[port]
-            if current != 0.0:
-                for row in range(lanes):
-                    without[row] -= coupling[port, row] * current
+            for row in range(count):
+                without[row] -= coupling[port, row] * current
         settled = False
         for sweep in range(MAX_SWEEPS):
             counters[SWEEPS] += 1
@@ -366,7 +352,7 @@ def _run(
                 break
             residual = 0.0
             for port in range(count):
-                residual = max(residual, abs(without[port] - v[port]) * table[port, INVERSE_SCALE])
+                residual = max(residual, abs(without[port] - v[port]) / table[port, SCALE])
             if residual < RESIDUAL:
                 settled = True
                 break
@@ -378,14 +364,15 @@ def _run(
             )  # fmt: skip
             if left > 0.0:
                 counters[GIVEN_UP] += 1
+        for s in range(states):
+            history[s] = line[s]
+        total = line[width - 1]
         for port in range(count):
             current = i[port]
-            if current != 0.0:
-                for k in range(heard):
-                    line[k] += from_ports[port, k] * current
+            for s in range(states):
+                history[s] += from_ports[port, s] * current
+            total += from_ports[port, states] * current
             charge_history[port] = rate / charge_damping * q[port] - forget * charge_history[port]
             before[port] = now[port]
             now[port] = v[port]
-        for s in range(states):
-            history[s] = line[s]
-        wet[n] = line[states]
+        wet[n] = total

@@ -44,10 +44,10 @@ def _versions() -> list[dict[str, str]]:
 
 
 def _cores() -> dict[str, str]:
+    import torch
+
     from drywet.executor import available_cores
     from drywet.training.provenance import machine
-
-    import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU (none is needed)"
     return _row("processor", f"{machine()}, {available_cores()} cores, {torch.get_num_threads()} threads; {gpu}")

@@ -12,7 +12,6 @@ from drywet.dataset.pair import Pair, load_pair
 from drywet.errors import DatasetError
 from drywet.settings import Settings, fingerprint, parse
 
-FORMAT = 1
 MANIFEST = "dataset.toml"
 
 Role = Literal["train", "validation", "test"]
@@ -55,7 +54,7 @@ class Recording(Settings):
 class Manifest(Settings):
     """The whole of ``dataset.toml``."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     name: str
     device: str
     licence: str = ""

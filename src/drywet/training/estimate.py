@@ -24,6 +24,7 @@ def estimate_seconds(config: RunConfig, data: TrainingData) -> float:
     recipe = build_recipe(config.settings, data)
     if recipe.budget.seconds is not None:
         return recipe.budget.seconds
+    assert recipe.budget.epochs is not None
     torch.manual_seed(0)
     model = build(config.settings.model)
     recipe.prepare(model)

@@ -273,6 +273,7 @@ class _Session:
         budget, progress = self.recipe.budget, self.progress
         if budget.epochs is not None:
             return progress.update / max(1, round(budget.epochs * self.recipe.updates_per_epoch))
+        assert budget.seconds is not None
         return progress.seconds / budget.seconds
 
     def _validations_due(self) -> int:

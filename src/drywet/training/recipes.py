@@ -52,7 +52,7 @@ class Recipe(Protocol):
 class Stateful:
     """TBPTT on parallel streams."""
 
-    patience = None
+    patience: int | None = None
     rolls_back = True
     adam_epsilon = 1e-8
 
@@ -62,7 +62,7 @@ class Stateful:
         self.recipe, self.seed = recipe, settings.seed
         self.budget = Budget.from_text(recipe.budget)
         self.validation_interval = 1 / recipe.validations
-        self.gradient_clip = recipe.gradient_clip
+        self.gradient_clip: float | None = recipe.gradient_clip
         track = joined(data.train)
         self.dry_rms, self.wet_rms = rms(track.dry), rms(track.wet)
         self.streams = Streams(track.dry, track.wet, recipe.batch_size, recipe.tbptt_length, recipe.warm_up)
@@ -117,7 +117,7 @@ class Windows:
     """The published recipe: windows from a random split of the training recording, mean of batch ESRs as the loss."""
 
     rolls_back = False
-    gradient_clip = None
+    gradient_clip: float | None = None
     adam_epsilon = 1e-7  # the Keras default, which the study used
 
     def __init__(self, settings: RunSettings, data: TrainingData):
@@ -130,7 +130,7 @@ class Windows:
             )
         self.recipe, self.seed = recipe, settings.seed
         self.budget = Budget.from_text(recipe.budget)
-        self.patience = recipe.patience
+        self.patience: int | None = recipe.patience
         self.validation_interval = 1 / (self.budget.epochs or VALIDATIONS_OF_A_TIMED_BUDGET)
         context = settings.model.context
         # Views; the windows of a row set are gathered batch by batch.

@@ -63,8 +63,9 @@ def prepare(
 def describe(prepared: PreparedRecording) -> str:
     """What will be done, in one or two lines."""
     rate = prepared.pair.sample_rate
-    parts = {name: part for name, part in vars(prepared.split).items()}
-    lengths = ", ".join(f"{(part.stop - part.start) / rate:.1f} s {name}" for name, part in parts.items())
+    lengths = ", ".join(
+        f"{(part.stop - part.start) / rate:.1f} s {name}" for name, part in vars(prepared.split).items()
+    )
     model, training = prepared.config.settings.model, prepared.config.settings.training
     return (
         f"{len(prepared.pair) / rate:.1f} s at {rate} Hz: {lengths}\n"
