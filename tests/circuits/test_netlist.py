@@ -91,8 +91,6 @@ def test_knobs_are_read_from_comment_cards():
         (SOUND + "*.magic", r"unknown card \*.magic"),
         (SOUND + "*.knob gain g", "not defined"),
         (SOUND + "*.knob gain g law=magic", "unknown pot law"),
-        (SOUND + "*.damped C9 0.6", "no part there"),
-        (SOUND + "C1 out 0 1n\n*.damped C1 0.4", "between 0.5 and 1"),
         (SOUND + "*.linear R1", "linear already"),
         (SOUND + "V2 out 0 SIN(0 1 50)", "only the input may carry a signal"),
         (SOUND + "B1 out 0 I=V(in)*V(out)", "product of voltages"),

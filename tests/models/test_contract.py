@@ -43,7 +43,7 @@ def test_block_size_does_not_change_the_sound(family, controls, block_size, dry)
 
 
 def test_with_gradients_it_computes_the_same(family, dry):
-    """torch's own layers are the oracle of whatever is compiled for rendering."""
+    """Training and rendering may be compiled apart; test_recurrence.py checks the LSTM's against torch's own layer."""
     model = small_model(family, ("drive", "tone"))
     signal, knobs = torch.from_numpy(dry[:2000]).reshape(2, 1000), torch.tensor([[0.1, 0.9], [0.8, 0.2]])
     with torch.enable_grad():

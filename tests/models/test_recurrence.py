@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from numba import njit
 
 from drywet.models import LSTMSettings, WindowLSTMSettings, build
@@ -52,3 +53,37 @@ def test_parameter_counts_are_those_of_the_published_models():
     assert build(WindowLSTMSettings(hidden_size=64)).parameter_count() == 16_961
     assert build(WindowLSTMSettings(hidden_size=96)).parameter_count() == 37_729
     assert build(LSTMSettings(hidden_size=32)).parameter_count() == 4 * 32**2 + 13 * 32 + 1
+
+
+@pytest.mark.parametrize(("hidden", "length", "batch"), [(1, 3, 1), (5, 20, 3), (16, 33, 8), (20, 7, 9)])
+@pytest.mark.parametrize("controls", [(), ("drive", "tone")])
+def test_gradients_are_those_of_torch_in_float64(hidden, length, batch, controls):
+    """Every parameter, the knobs and the state, through an output that uses all of them."""
+    torch.manual_seed(hidden)
+    model = build(LSTMSettings(hidden_size=hidden, controls=controls)).double()
+    signal = torch.randn(batch, length, dtype=torch.float64)
+    seen = {}
+    for name, compute in (("torch", model._by_torch), ("drywet", model._learn)):
+        knobs = torch.rand(batch, len(controls), dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+        state = [
+            torch.randn(batch, hidden, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) for _ in "hc"
+        ]
+        inputs = [tensor.requires_grad_() for tensor in (knobs, *state)]
+        output, last = compute(signal, knobs, tuple(state))
+        model.zero_grad()
+        (output.sin().sum() + last[0].cos().sum() + (last[1] ** 2).sum()).backward()
+        seen[name] = [output, *last, *(parameter.grad.clone() for parameter in model.parameters())]
+        seen[name] += [tensor.grad for tensor in inputs if tensor.numel()]
+    for ours, theirs in zip(seen["drywet"], seen["torch"], strict=True):
+        torch.testing.assert_close(ours.detach(), theirs.detach(), atol=2e-6, rtol=2e-6)
+
+
+def test_two_forwards_before_a_backward_do_not_disturb_each_other():
+    model = build(LSTMSettings(hidden_size=8))
+    signals = torch.randn(2, 4, 30)
+    state, knobs = model.initial_state(4), torch.zeros(4, 0)
+    apart = [torch.autograd.grad(model(s, knobs, state)[0].sum(), model.dense.weight)[0] for s in signals]
+    outputs = [model(s, knobs, state)[0].sum() for s in signals]
+    together = [torch.autograd.grad(output, model.dense.weight)[0] for output in reversed(outputs)][::-1]
+    for a, b in zip(apart, together, strict=True):
+        torch.testing.assert_close(a, b, atol=0, rtol=0)

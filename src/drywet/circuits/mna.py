@@ -54,7 +54,6 @@ class System:
     capacitor_names: list[str]
     incidence: np.ndarray  # (n, J), E
     capacitance: np.ndarray  # (J,), F
-    damping: np.ndarray  # (J,), θ
     port_names: list[str]
     kinds: np.ndarray  # (P,)
     rows: np.ndarray  # (P, WIDTH)
@@ -218,7 +217,6 @@ class _Stamper:
             capacitor_names=[item[0] for item in self.capacitors],
             incidence=np.array([item[1] for item in self.capacitors]).reshape(-1, n).T.copy(),
             capacitance=np.array([item[2] for item in self.capacitors]),
-            damping=np.array([item[3] for item in self.capacitors]),
             port_names=[item[0] for item in self.ports],
             kinds=np.array([item[1] for item in self.ports], dtype=np.int64),
             rows=np.array([item[2] for item in self.ports]).reshape(-1, devices.WIDTH),
@@ -261,7 +259,7 @@ class _Stamper:
 
     def _stamp_c(self, part: Part) -> None:
         if part.value > 0 and part.nodes[0] != part.nodes[1]:
-            self.capacitors.append((part.name, self._across(*part.nodes), part.value, part.damping))
+            self.capacitors.append((part.name, self._across(*part.nodes), part.value))
 
     def _source(self, part: Part, injection: np.ndarray) -> None:
         self.supply += part.value * injection
@@ -418,7 +416,7 @@ def small_signal(system: System, at: OperatingPoint, frequency_hz: np.ndarray, s
     ``(1 - z) / (T (θ + (1 - θ) z))``, ``z = exp(-jωT)``, which for θ = 1/2 is ``2j tan(ωT / 2) / T``.
     """
     static = system.conductance + system.injects @ at.slope @ system.reads
-    damping = np.concatenate([system.damping, np.full(len(at.ports), CHARGE_DAMPING)])
+    damping = _damping(system, len(at.ports))
     plus = np.hstack([system.incidence * system.capacitance, system.injects * at.capacitance])
     minus = np.vstack([system.incidence.T, system.reads])
     gains = []
@@ -431,6 +429,11 @@ def small_signal(system: System, at: OperatingPoint, frequency_hz: np.ndarray, s
     return np.array(gains)
 
 
+def _damping(system: System, charges: int) -> np.ndarray:
+    """θ of every capacitor (1/2, the trapezoidal rule) and of as many junction charges."""
+    return np.concatenate([np.full(len(system.capacitance), 0.5), np.full(charges, CHARGE_DAMPING)])
+
+
 def reduce(system: System, at: OperatingPoint, step: float) -> Reduced:
     """Eliminate the linear part for a time step of ``step`` seconds: what :mod:`drywet.circuits.solver` runs.
 
@@ -439,7 +442,7 @@ def reduce(system: System, at: OperatingPoint, step: float) -> Reduced:
     charged = np.flatnonzero(system.linear & (at.capacitance > 0))
     incidence = np.hstack([system.incidence, system.reads[charged].T])
     capacitance = np.concatenate([system.capacitance, at.capacitance[charged]])
-    damping = np.concatenate([system.damping, np.full(len(charged), CHARGE_DAMPING)])
+    damping = _damping(system, len(charged))
     keep = ~system.linear
     rate = 1 / (CHARGE_DAMPING * step)
     tangent = at.slope + np.diag(np.where(keep, rate * at.capacitance, 0.0))

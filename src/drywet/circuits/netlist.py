@@ -6,7 +6,6 @@ The same text runs in ngspice. What SPICE has no word for stands in comment card
     *.output out                              the node that is heard
     *.knob drive drv law=audio laws=audio,linear default=0.5
                                               the knob ``drive`` turns the .param ``drv`` by a pot law
-    *.damped CX 0.52                          a capacitor integrated with weight 0.52 on the new sample, not 1/2
     *.linear Q5                               a device replaced by its small-signal model at the operating point
 
 Netlists come from strangers: no file is included, nothing is evaluated but arithmetic, and sizes are limited.
@@ -89,7 +88,6 @@ class Part:
     control: Affine = Affine()  # of B, E and G
     tanhs: tuple[tuple[float, Affine], ...] = ()  # of B: gain times tanh of an affine function of voltages
     gives_voltage: bool = False  # B with V=, not I=
-    damping: float = 0.5  # of C: weight of the new sample
     linear: bool = False  # of D, Q, B: replace by the small-signal model
     line: int = 0
 
@@ -119,7 +117,6 @@ class _Scope:
     params: dict[str, tuple[str, int]] = field(default_factory=dict)
     models: dict[str, tuple[str, dict[str, str], int]] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
-    damped: dict[str, float] = field(default_factory=dict)
     linear: set[str] = field(default_factory=set)
 
 
@@ -243,17 +240,10 @@ class _Reader:
             setattr(self.netlist, word[2:], rest[0])
         elif word == "*.knob":
             self._knob(card, plain, options)
-        elif word == "*.damped":
-            if len(rest) != 2:
-                fail(card.line, "write *.damped NAME WEIGHT, the weight from 0.5 (trapezoid) to 1 (backward Euler)")
-            weight = _constant(self.netlist, rest[1], card.line)
-            if not 0.5 <= weight <= 1:
-                fail(card.line, f"the weight of the new sample lies between 0.5 and 1, not {weight:g}")
-            self.scope.damped[rest[0]] = weight
         elif word == "*.linear":
             self.scope.linear.update(rest)
         else:
-            fail(card.line, f"unknown card {word}; known are *.input, *.output, *.knob, *.damped, *.linear")
+            fail(card.line, f"unknown card {word}; known are *.input, *.output, *.knob, *.linear")
 
     def _knob(self, card: _Card, plain: list[str], options: dict[str, str]) -> None:
         fail = self.netlist.fail
@@ -386,9 +376,9 @@ class _Opener:
         for card in scope.cards:
             here.add(card.text.split()[0])
             self._card(card, scope, path, nodes, values, scopes, depth)
-        for name in (*scope.damped, *scope.linear):
+        for name in scope.linear:
             if name not in here:
-                raise CircuitError(f"{self.netlist.name}: *.damped or *.linear names {name!r}, which is no part there")
+                raise CircuitError(f"{self.netlist.name}: *.linear names {name!r}, which is no part there")
 
     def _card(self, card, scope, path, nodes, values, scopes, depth):
         fail, line = self.netlist.fail, card.line
@@ -419,7 +409,7 @@ class _Opener:
             value = number(words[3])
             if not (value > 0 if kind == "R" else value >= 0) or not math.isfinite(value):
                 fail(line, f"{local} is {value:g} {'ohm' if kind == 'R' else 'farad'}; it must be positive and finite")
-            part = Part(kind, name, (node(words[1]), node(words[2])), value, damping=scope.damped.get(local, 0.5))
+            part = Part(kind, name, (node(words[1]), node(words[2])), value)
         elif kind in "VI":
             if len(words) < 3:
                 need(4, f"{kind}name node node DC value")
@@ -448,8 +438,6 @@ class _Opener:
         linear = local in scope.linear
         if linear and kind not in "DQB":
             fail(line, f"*.linear is for D, Q and B; {local} is linear already")
-        if local in scope.damped and kind != "C":
-            fail(line, f"*.damped is for capacitors, not for {local}")
         self.parts.append(_with(part, line=line, linear=linear))
 
     def _source_value(self, words: list[str], line: int, number, *, is_input: bool) -> float:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from drywet.models.contract import Model, ModelSettings, State
 from drywet.models.recurrence import lstm_signal
+from drywet.models.recurrence_training import LSTMWithOutput
 
 
 class LSTMSettings(ModelSettings):
@@ -40,23 +41,43 @@ class LSTM(Model):
 
     def forward(self, dry: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
         scaled = dry * self.dry_scale
-        if dry.device.type == "cpu" and not torch.is_grad_enabled():
-            output, state = self._render(scaled, controls, state)
+        if dry.device.type != "cpu":
+            output, state = self._by_torch(scaled, controls, state)
+        elif torch.is_grad_enabled():
+            output, state = self._learn(scaled, controls, state)
         else:
-            knobs = controls.expand(dry.shape[1], *controls.shape)  # (T, B, C)
-            features = torch.cat([scaled.T.unsqueeze(-1), knobs], dim=-1)  # (T, B, 1 + C)
-            hidden, (h, c) = self.recurrent(features, (state[0].unsqueeze(0), state[1].unsqueeze(0)))
-            output, state = self.dense(hidden).squeeze(-1).T, (h[0], c[0])  # (B, T)
+            output, state = self._render(scaled, controls, state)
         if self.settings.skip:
             output = output + scaled
         return output * self.wet_scale, state
 
+    def _by_torch(self, scaled: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
+        """By torch's own layer: on a GPU, and the oracle of the other two."""
+        knobs = controls.expand(scaled.shape[1], *controls.shape)  # (T, B, C)
+        features = torch.cat([scaled.T.unsqueeze(-1), knobs], dim=-1)  # (T, B, 1 + C)
+        hidden, (h, c) = self.recurrent(features, (state[0].unsqueeze(0), state[1].unsqueeze(0)))
+        return self.dense(hidden).squeeze(-1).T, (h[0], c[0])  # (B, T)
+
+    def _learn(self, scaled: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
+        """With gradients, by the compiled recurrence."""
+        weight = self.recurrent.weight_ih_l0  # (4H, 1 + C)
+        constant = self._constant(controls).expand(len(scaled), -1)
+        output, h, c = LSTMWithOutput.apply(
+            scaled.T, constant, weight[:, 0], self.recurrent.weight_hh_l0, self.dense.weight[0], *state
+        )
+        return (output + self.dense.bias).T, (h, c)  # (B, T)
+
+    def _constant(self, controls: Tensor) -> Tensor:
+        """What reaches the gates whatever the signal does: biases and knobs, (B, 4H)."""
+        layer = self.recurrent
+        return layer.bias_ih_l0 + layer.bias_hh_l0 + controls @ layer.weight_ih_l0[:, 1:].T
+
     def _render(self, scaled: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
-        """The same without gradients, by the compiled recurrence."""
+        """Without gradients, signal by signal."""
         layer = self.recurrent
         weight = layer.weight_ih_l0.detach().numpy()  # (4H, 1 + C)
         recurrent_weight = np.ascontiguousarray(layer.weight_hh_l0.detach().numpy().T)
-        bias = (layer.bias_ih_l0 + layer.bias_hh_l0 + controls @ layer.weight_ih_l0[:, 1:].T).detach().numpy()
+        bias = self._constant(controls).detach().numpy()
         output_weight = self.dense.weight.detach().numpy()[0]
         output_bias = np.float32(self.dense.bias.item())
         output = torch.empty_like(scaled, memory_format=torch.contiguous_format)
