@@ -87,3 +87,15 @@ def test_two_forwards_before_a_backward_do_not_disturb_each_other():
     together = [torch.autograd.grad(output, model.dense.weight)[0] for output in reversed(outputs)][::-1]
     for a, b in zip(apart, together, strict=True):
         torch.testing.assert_close(a, b, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("controls", [(), ("drive",)])
+def test_windows_are_predicted_as_torch_does_with_the_same_gradients(controls):
+    torch.manual_seed(0)
+    model = build(WindowLSTMSettings(hidden_size=6, context=11, controls=controls)).double()
+    windows, knobs = torch.randn(20, 11, dtype=torch.float64), torch.rand(20, len(controls), dtype=torch.float64)
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    ours, theirs = model.predict(windows, knobs), model._predict_by_torch(windows.T, knobs)
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-6)
+    for a, b in zip(*(torch.autograd.grad(y.sin().sum(), trainable) for y in (ours, theirs)), strict=True):
+        torch.testing.assert_close(a, b, atol=2e-6, rtol=2e-6)

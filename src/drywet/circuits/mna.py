@@ -196,7 +196,7 @@ class _Stamper:
         self.conductance = np.zeros((n, n))
         self.supply, self.input = np.zeros(n), np.zeros(n)
         self.input_offset = 0.0
-        self.capacitors: list[tuple[str, np.ndarray, float, float]] = []
+        self.capacitors: list[tuple[str, np.ndarray, float]] = []
         self.ports: list[tuple[str, int, np.ndarray, np.ndarray, float, np.ndarray, bool]] = []
 
     def stamp(self) -> System:

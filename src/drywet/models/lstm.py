@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from drywet.models.contract import Model, ModelSettings, State
 from drywet.models.recurrence import lstm_signal
-from drywet.models.recurrence_training import LSTMWithOutput
+from drywet.models.recurrence_training import gate_constant, lstm_with_output
 
 
 class LSTMSettings(ModelSettings):
@@ -60,24 +60,15 @@ class LSTM(Model):
 
     def _learn(self, scaled: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
         """With gradients, by the compiled recurrence."""
-        weight = self.recurrent.weight_ih_l0  # (4H, 1 + C)
-        constant = self._constant(controls).expand(len(scaled), -1)
-        output, h, c = LSTMWithOutput.apply(
-            scaled.T, constant, weight[:, 0], self.recurrent.weight_hh_l0, self.dense.weight[0], *state
-        )
-        return (output + self.dense.bias).T, (h, c)  # (B, T)
-
-    def _constant(self, controls: Tensor) -> Tensor:
-        """What reaches the gates whatever the signal does: biases and knobs, (B, 4H)."""
-        layer = self.recurrent
-        return layer.bias_ih_l0 + layer.bias_hh_l0 + controls @ layer.weight_ih_l0[:, 1:].T
+        output, h, c = lstm_with_output(self.recurrent, self.dense, scaled.T, controls, *state)
+        return output.T, (h, c)  # (B, T)
 
     def _render(self, scaled: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
         """Without gradients, signal by signal."""
         layer = self.recurrent
         weight = layer.weight_ih_l0.detach().numpy()  # (4H, 1 + C)
         recurrent_weight = np.ascontiguousarray(layer.weight_hh_l0.detach().numpy().T)
-        bias = self._constant(controls).detach().numpy()
+        bias = gate_constant(layer, controls).detach().numpy()
         output_weight = self.dense.weight.detach().numpy()[0]
         output_bias = np.float32(self.dense.bias.item())
         output = torch.empty_like(scaled, memory_format=torch.contiguous_format)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numba import njit
-from torch import Tensor
+from torch import Tensor, nn
 
 from drywet.models.recurrence import FAST, HALF, fast_tanh
 from drywet.models.tiles import multiply_add
@@ -123,6 +123,25 @@ class _Workspace:
 
     def give_back(self) -> None:
         self.free[self.key].append(self)
+
+
+def lstm_with_output(
+    layer: nn.LSTM, dense: nn.Linear, signal: Tensor, controls: Tensor, h: Tensor, c: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What ``layer`` and ``dense`` make of a signal (T, B) and constant knobs (B, C) from the state ``h``, ``c`` (B, H).
+
+    Output (T, B) and the next state, with gradients for all weights, knobs and the state.
+    """
+    weight = layer.weight_ih_l0  # (4H, 1 + C)
+    output, h, c = LSTMWithOutput.apply(
+        signal, gate_constant(layer, controls), weight[:, 0], layer.weight_hh_l0, dense.weight[0], h, c
+    )
+    return output + dense.bias, h, c
+
+
+def gate_constant(layer: nn.LSTM, controls: Tensor) -> Tensor:
+    """What reaches the gates whatever the signal does: biases and knobs, (B, 4H)."""
+    return layer.bias_ih_l0 + layer.bias_hh_l0 + controls @ layer.weight_ih_l0[:, 1:].T
 
 
 class LSTMWithOutput(torch.autograd.Function):
