@@ -44,7 +44,7 @@ def format_value(value: Any) -> str:
 
 def percent(ratio: float) -> str:
     """A ratio as percent with three significant digits: 0.00224 is ``0.224 %``."""
-    return f"{100 * ratio:.3g} %"
+    return f"{100 * ratio:#.3g} %"
 
 
 def duration(seconds: float) -> str:

@@ -31,7 +31,9 @@ def train(
     from drywet.training import recording
     from drywet.training import train as train_run
 
-    torch.set_num_threads(1)  # a small recurrent network uses one core best, and the bits then do not depend on how many
+    torch.set_num_threads(
+        1
+    )  # a small recurrent network uses one core best, and the bits then do not depend on how many
     prepared = recording.prepare(dry, wet, model, budget, seed, common.parse_settings(set_))
     folder = out or Path("runs") / f"{wet.stem}-{prepared.config.run_id(prepared.data.sha256)}"
     common.stderr.print(f"{recording.describe(prepared)}\nrun folder: {folder}")
