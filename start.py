@@ -12,6 +12,7 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -42,10 +43,10 @@ def main(arguments):
         command = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "worksteal", *arguments[1:]]
     else:
         command = [PYTHON, "-m", "drywet", *arguments]
-    try:
-        return subprocess.call([str(part) for part in command], cwd=ROOT)
-    except KeyboardInterrupt:
-        return 130  # drywet has said what there was to say
+    # Ctrl-C reaches drywet, which ends tidily; this process only waits for it.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    child = subprocess.Popen([str(part) for part in command], cwd=ROOT if arguments[0] == "test" else None)
+    return child.wait()
 
 
 def install(extra):
@@ -59,9 +60,9 @@ def install(extra):
     if shutil.disk_usage(ROOT).free < 3e9:
         print(f"warning: {shutil.disk_usage(ROOT).free / 1e9:.1f} GB free here; about 3 GB are needed", file=sys.stderr)
     started = time.monotonic()
-    if not PYTHON.exists():
+    if not PYTHON.exists() or subprocess.call([str(PYTHON), "-m", "pip", "--version"], stdout=subprocess.DEVNULL) != 0:
         say("making .venv")
-        run([sys.executable, "-m", "venv", str(VENV)])
+        make_venv()
     if not has_torch():
         install_torch()
     say("installing drywet")
@@ -110,10 +111,11 @@ def try_pip(*arguments, **streams):
     return subprocess.call(command, **streams) == 0
 
 
-def run(command):
-    if subprocess.call(command) != 0:
+def make_venv():
+    if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]) != 0:
+        shutil.rmtree(VENV, ignore_errors=True)
         sys.exit(
-            f"error: {' '.join(command)} failed. On Debian and Ubuntu the venv module is a package: apt install python3-venv"
+            "error: .venv could not be made. On Debian and Ubuntu the venv module is a package: apt install python3-venv"
         )
 
 

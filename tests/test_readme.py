@@ -59,11 +59,9 @@ def test_the_commands_for_an_own_recording_run_in_order(tmp_path, pair):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_that_a_page_names_exists(page):
-    named = set(
-        re.findall(
-            r"drywet ((?:circuit|dataset|study) [a-z]+|[a-z]+)\b", " ".join(re.findall(r"`[^`]+`", page.read_text()))
-        )
-    )
+    words = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    spans = " ".join(span for span in re.findall(r"`([^`\n]+)`", words) if span.startswith("drywet "))
+    named = set(re.findall(r"drywet ((?:circuit|dataset|study) [a-z]+|[a-z]+)\b", spans))
     for command in sorted(named):
         done = subprocess.run(
             [sys.executable, "-m", "drywet", *command.split(), "--help"], capture_output=True, text=True

@@ -135,8 +135,3 @@ def rms_dbfs(samples: np.ndarray) -> float:
 def amplitude_to_db(amplitude: float) -> float:
     """20 log10 of an amplitude ratio; minus infinity at 0."""
     return 20 * float(np.log10(amplitude)) if amplitude > 0 else -np.inf
-
-
-def db_to_amplitude(db: float) -> float:
-    """The amplitude ratio that is ``db`` decibels."""
-    return float(10 ** (db / 20))

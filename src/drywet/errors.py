@@ -9,7 +9,7 @@ and leaves with ``exit_status``; a traceback is shown only with ``--debug``::
     ├── DatasetError            3   a manifest and its files disagree, or roles share audio
     ├── SettingsError           4   an unknown or impossible setting, a knob out of range
     ├── CircuitError            4   a netlist that cannot be read, or an operating point that cannot be found
-    ├── RunError                5   a run or study folder that is damaged, busy, or belongs to another study
+    ├── RunError                5   a run or study folder that is damaged, or belongs to another study
     ├── TrainingError           6   training cannot go on: no finite loss even after rolling back
     ├── StorageError            7   a file cannot be written: disk full, no permission
     └── MissingDependencyError  8   an optional program or package is needed; the message says how to get it
@@ -53,7 +53,7 @@ class CircuitError(DrywetError):
 
 
 class RunError(DrywetError):
-    """A run or study folder that is damaged, busy, or belongs to another study."""
+    """A run or study folder that is damaged, or belongs to another study."""
 
     exit_status = 5
 

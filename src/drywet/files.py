@@ -109,6 +109,12 @@ def read_toml(path: Path | str) -> dict[str, Any]:
         raise SettingsError(f"{path}: not readable as TOML ({error})") from error
 
 
+def in_use(folder: Path | str) -> bool:
+    """Whether a folder holds anything but the temporary file of a write that was killed."""
+    folder = Path(folder)
+    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+
+
 def sha256(path: Path | str) -> str:
     """SHA-256 of the file's bytes, in hexadecimal."""
     with open(path, "rb") as file:

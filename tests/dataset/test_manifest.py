@@ -79,6 +79,7 @@ def test_paths_stay_inside_the_folder(folder, path):
         ("device", "devise", "did you mean 'device'"),
         ('role = "train"', 'role = "practice"', "recording.0.role"),
         ("format = 1", "format = 2", "format"),
+        ("latency = 0", "latency = 312", "312 samples, but drywet does not shift"),
         ("[chain]", "[chain", "not readable as TOML"),
         ('id = "track-900"', 'id = "track-300"', "names 2 recordings"),
     ],

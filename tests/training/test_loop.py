@@ -36,7 +36,7 @@ RECIPES = {
     "windows": RunSettings(
         controls={"drive": "9:00"},
         model=WindowLSTMSettings(hidden_size=8, context=44),
-        training=WindowRecipe(budget="6epochs", train_rows=1500, patience=3),
+        training=WindowRecipe(budget="6epochs", train_rows=1500, patience=3, validate_on="training windows"),
     ),
 }
 
@@ -244,6 +244,21 @@ def test_training_that_never_gives_a_finite_loss_ends_with_an_error(data, tmp_pa
     with pytest.raises(TrainingError, match="smaller training.learning_rate"):
         train(config(), data, tmp_path / "run")
     assert files.read_json(tmp_path / "run" / "provenance.json")["status"] == "diverged"
+    monkeypatch.undo()
+    with pytest.raises(TrainingError, match="broke down for good"):  # it stays so when the study is run again
+        train(config(), data, tmp_path / "run")
+
+
+def test_a_write_that_was_killed_first_of_all_does_not_block_the_run(data, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".config.123.tmp.json").write_text("{")
+    assert train(config(), data, tmp_path / "run").state == "finished"
+
+
+def test_settings_that_do_not_fit_leave_no_folder(data, tmp_path):
+    with pytest.raises(SignalError, match="shorter than"):
+        train(config(batch_size=100_000), data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_patience_ends_the_published_recipe(data, tmp_path):

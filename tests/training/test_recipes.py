@@ -15,7 +15,7 @@ def data(pair):
 
 
 def windows_recipe(data, **changes):
-    training = WindowRecipe(**{"train_rows": 2000, **changes})
+    training = WindowRecipe(**{"train_rows": 2000, "validate_on": "training windows", **changes})
     return build_recipe(RunSettings(model=WindowLSTMSettings(hidden_size=4, context=66), training=training), data)
 
 
@@ -46,9 +46,8 @@ def test_windows_never_cross_files_and_never_share_rows(data, pair):
     recipe = windows_recipe(two, train_rows=1000)
     assert len(recipe.train) + len(recipe.held_out) == sum(len(windows(part.dry, 66)) for part in two.train)
     assert not set(recipe.train) & set(recipe.held_out)
-    model = build(WindowLSTMSettings(hidden_size=4, context=66))
-    last_row = recipe.first_row[1]  # the first window of the second file
-    wet, _ = recipe._predict(model, np.array([last_row - 1, last_row]))
+    last_row = recipe.rows.first[1]  # the first window of the second file
+    _, wet = recipe.rows.gather(np.array([last_row - 1, last_row]))
     assert wet[1] == two.train[1].wet[65]
     assert wet[0] == targets(two.train[0].wet, 66)[-1]
 
@@ -94,3 +93,18 @@ def test_the_schedule_rises_and_falls_once(data):
 def test_the_window_recipe_wants_a_window_model(data):
     with pytest.raises(SettingsError, match="trains the window-lstm family, not 'lstm'"):
         build_recipe(RunSettings(model=LSTMSettings(), training=WindowRecipe()), data)
+
+
+def test_overlapping_windows_are_never_split_at_random(data):
+    with pytest.raises(SettingsError, match="windows overlap, so windows drawn at random share audio"):
+        windows_recipe(data, hop=1)
+    recipe = windows_recipe(data, hop=1, validate_on="validation recordings", train_rows=None)
+    assert len(recipe.train) == len(data.train[0]) - 66
+    wet = torch.cat([torch.from_numpy(recipe.held_out_rows.gather(recipe.held_out)[1])])
+    np.testing.assert_array_equal(wet, targets(data.validation[0].wet, 66))
+
+
+def test_knobs_that_no_recipe_can_feed_are_refused(data):
+    settings = RunSettings(model=LSTMSettings(controls=("drive",)), training=StatefulRecipe())
+    with pytest.raises(SettingsError, match="one model per knob position"):
+        build_recipe(settings, data)

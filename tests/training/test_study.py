@@ -4,7 +4,7 @@ import pytest
 
 from drywet import executor, files
 from drywet.analysis import read_study
-from drywet.errors import RunError, SettingsError
+from drywet.errors import DatasetError, RunError, SettingsError
 from drywet.evaluation import evaluate_study
 from drywet.training import RunConfig, load_study, load_training_data, open_study, preset_names, train_study
 from drywet.training.estimate import estimate_seconds, estimate_study_seconds
@@ -129,6 +129,11 @@ def test_a_folder_of_another_study_is_refused(study_file, small_dataset, tmp_pat
     changed = load_study(study_file, {"run.training.budget": "2epochs"})
     with pytest.raises(RunError, match="belongs to another study"):
         open_study(changed, tmp_path / "study", small_dataset.folder)
+    other = shutil.copytree(small_dataset.folder, tmp_path / "other")
+    manifest = (other / "dataset.toml").read_text()
+    (other / "dataset.toml").write_text(manifest.replace('role = "validation"', 'role = "train"', 2))
+    with pytest.raises(RunError, match="was made with other recordings"):
+        open_study(load_study(study_file), tmp_path / "study", other)
     with pytest.raises(RunError, match="no study folder"):
         open_study(changed, study_file.parent, small_dataset.folder)
 
@@ -166,3 +171,8 @@ def test_the_estimate_scales_with_the_budget_and_the_processes(study_file, small
     assert 20 * one < estimate_seconds(longer[0], data) < 500 * one
     timed = load_study(study_file, {"run.training.budget": "60s"}).configs()
     assert estimate_study_seconds(timed, data, jobs=2) == 120.0
+
+
+def test_recordings_whose_knobs_differ_are_not_mixed(small_dataset):
+    with pytest.raises(DatasetError, match="2 different knob positions"):
+        load_training_data(small_dataset, {})

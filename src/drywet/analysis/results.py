@@ -12,7 +12,7 @@ from drywet.files import read_json, read_json_lines, read_toml
 
 # A run whose ESR climbs this far above the best it had reached has collapsed: the published study's model 22 went
 # from 0.012 to 0.31 (14 dB), its model 34 from 0.013 to above 0.31 (14 dB); noise between validations stays below 3 dB.
-COLLAPSE_RATIO = 10.0
+UNSTABLE_RISE = 10.0
 NAN = math.nan
 
 
@@ -142,7 +142,7 @@ class RunResult:
         for row in self.log:
             if math.isnan(row.validation_esr):
                 return f"validation ESR not finite at update {row.update}"
-            if row.validation_esr > COLLAPSE_RATIO * best:
+            if row.validation_esr > UNSTABLE_RISE * best:
                 rise = 10 * math.log10(row.validation_esr / best)
                 return f"validation ESR rose {rise:.0f} dB above its best by update {row.update}"
             best = min(best, row.validation_esr) if row.validation_esr > 0 else best
@@ -240,7 +240,7 @@ def read_study(folder: Path | str) -> StudyResults:
         factors=factors,
         runs=tuple(runs),
         dataset=read_toml(manifest) if manifest.is_file() else {},
-        dataset_sha256=str(study.get("sha256", "")),
+        dataset_sha256=str(study.get("dataset_sha256", "")),
     )
 
 

@@ -62,8 +62,10 @@ def main() -> None:
         if debug:
             raise
         _complain(str(error), error.exit_status)
-    except KeyboardInterrupt:
-        _complain("interrupted. Run the same command again to go on", 130)
+    except SystemExit as leaving:
+        if leaving.code == 130:  # typer turns Ctrl-C into this
+            _complain("interrupted. Run the same command again to go on", 130)
+        raise
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; that is no error
         sys.exit(0)

@@ -1,6 +1,8 @@
 """What several commands share: options, parsing of ``--set``, printing, and Ctrl-C."""
 
 import json
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +16,13 @@ from rich.table import Table
 from drywet.errors import SettingsError
 
 # Into a file or a pipe, tables keep the width they need.
-stdout = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 200)
-stderr = Console(stderr=True, soft_wrap=True, highlight=False)
+stdout = Console(soft_wrap=True, highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
+stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+
+def program() -> str:
+    """How this very drywet is called from a shell: by name, or with its path where the name is not found."""
+    return "drywet" if shutil.which("drywet") else os.path.relpath(Path(sys.executable).parent / "drywet")
 
 
 def print_json(value: Any) -> None:

@@ -21,10 +21,12 @@ def demo(
 
     started = time.perf_counter()
     page = run_study("ds340-stateful", out, None, jobs, "local", {})
-    best = min((run for run in read_study(out).runs if run.mean_esr is not None), key=lambda run: run.mean_esr)
+    best = min(read_study(out).scored, key=lambda run: run.mean_esr)
     say = common.stdout.print
     say(f"done in {common.duration(time.perf_counter() - started)}")
     say(f"best model: number {best.number} ({best.name}), mean ESR over six riffs {common.percent(best.mean_esr)}")
     say(describe_esr(best.mean_esr))
     say(f"report: {page}")
-    say(f"next: drywet train your-dry.wav your-wet.wav   or   drywet render {best.folder} your-dry.wav wet.wav")
+    program = common.program()
+    say(f"next: {program} train your-dry.wav your-wet.wav")
+    say(f"or:   {program} render {best.folder} your-dry.wav wet.wav")

@@ -38,8 +38,8 @@ def stage(name: str, total: int) -> Iterator[Stage]:
     if not stderr.is_terminal:
         yield Stage(name, total, None)
         return
-    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(bar_width=30)]
-    columns += [TextColumn("{task.fields[left]}"), TextColumn("{task.fields[note]}")]
+    columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=30)]
+    columns += [TextColumn("{task.fields[left]}", markup=False), TextColumn("{task.fields[note]}", markup=False)]
     with Progress(*columns, console=stderr) as bar:
         yield Stage(name, total, bar)
 

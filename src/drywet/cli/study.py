@@ -72,7 +72,8 @@ def _rows_of_folder(folder: Path) -> list[dict]:
 
     results = read_study(folder)
     return [
-        {"number": run.number, **run.factors, "status": run.status, "mean_esr": run.mean_esr} for run in results.runs
+        {"number": run.number, **run.factors, "status": run.status, "mean_esr": run.mean_esr if run.clips else None}
+        for run in results.runs
     ]
 
 
@@ -105,9 +106,6 @@ def run_study(
 
     with progress.stage("training", len(configs)) as stage:
         outcomes = train_study(study, workers, _Tally(stage, len(configs)))
-    failed = [(config, outcome.error) for config, outcome in zip(configs, outcomes, strict=True) if outcome.error]
-    for config, error in failed:
-        common.stderr.print(f"run {config.number} ({config.name}): {error}")
     with progress.stage("evaluating", len(configs)) as stage:
         done: set[int] = set()
 
@@ -115,11 +113,20 @@ def run_study(
             done.add(index)
             stage.update(len(done), len(done) / len(configs))
 
-        evaluation.evaluate_study(folder, workers, evaluated)
+        evaluated_outcomes = evaluation.evaluate_study(folder, workers, evaluated)
+    status = 0
+    for config, trained, scored in zip(configs, outcomes, evaluated_outcomes, strict=True):
+        error = trained.error or scored.error  # without a model there is nothing to evaluate
+        if error:
+            common.stderr.print(f"run {config.number} ({config.name}): {error}")
+            status = max(status, error.exit_status)
     with progress.stage("writing the report", 1) as stage:
         analysis.write_tables(analysis.read_study(folder), folder)
         page = report.build_study_report(folder)
         stage.update(1, 1.0)
+    if status:
+        common.stderr.print(f"some runs failed, as said above; the report shows the others: {page}")
+        raise typer.Exit(status)
     return page
 
 

@@ -24,19 +24,17 @@ def train(
 
     Example: `drywet train dry.wav wet.wav --budget 2min --out runs/my-pedal`
     """
-    import torch
-
     from drywet import evaluation, report
     from drywet.models import load_effect
     from drywet.training import recording
     from drywet.training import train as train_run
+    from drywet.training.run import open_run
 
-    torch.set_num_threads(
-        1
-    )  # a small recurrent network uses one core best, and the bits then do not depend on how many
     prepared = recording.prepare(dry, wet, model, budget, seed, common.parse_settings(set_))
     folder = out or Path("runs") / f"{wet.stem}-{prepared.config.run_id(prepared.data.sha256)}"
     common.stderr.print(f"{recording.describe(prepared)}\nrun folder: {folder}")
+    open_run(folder, prepared.config, prepared.data.sha256)
+    recording.remember(folder, prepared)  # first of all, so that no model is ever there without its split
     with common.stop_on_interrupt() as should_stop, progress.stage("training", 1) as stage:
         status = train_run(
             prepared.config,
@@ -46,7 +44,6 @@ def train(
             should_stop=should_stop,
         )
         stage.update(1, 1.0, progress.best_note(status.best_esr))
-    recording.remember(folder, prepared)
     if status.best_esr is None:
         common.stderr.print("stopped before the first validation: no model yet. The same command goes on")
         raise typer.Exit(130)
@@ -80,4 +77,4 @@ def _print_result(row: dict, folder: Path, page: Path, interrupted: bool) -> Non
     out(f"report: {page}")
     if interrupted:
         out("interrupted before the budget was spent; the same command goes on")
-    out(f"next: drywet render {folder} your-dry.wav your-wet.wav")
+    out(f"next: {common.program()} render {folder} your-dry.wav your-wet.wav")

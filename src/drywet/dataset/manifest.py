@@ -71,6 +71,11 @@ class Dataset:
         if not path.is_file():
             raise DatasetError(f"{self.folder}: is no dataset, it holds no {MANIFEST}")
         self.manifest = parse(Manifest, files.read_toml(path), str(path))
+        if self.manifest.chain.latency:
+            raise DatasetError(
+                f"{path}: chain.latency is {self.manifest.chain.latency} samples, but drywet does not shift recordings yet; "
+                "cut the files so that dry and wet are simultaneous, and set it to 0"
+            )
         ids = [recording.id for recording in self.manifest.recording]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:

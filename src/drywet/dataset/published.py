@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from drywet import files
-from drywet.dataset.manifest import Chain, Dataset, Manifest, Recording, Role, write_manifest
+from drywet.dataset.manifest import MANIFEST, Chain, Dataset, Manifest, Recording, Role, write_manifest
 from drywet.dataset.pair import load_pair
 from drywet.errors import DatasetError
 
@@ -34,6 +34,8 @@ def import_published(tree: Path | str, drive: Mapping[str, str | float] = DRIVE_
         position is not given.
     """
     tree = Path(tree)
+    if (tree / MANIFEST).exists():
+        raise DatasetError(f"{tree / MANIFEST}: is there already; move it away to import the tree anew")
     recordings, rates = [], {}
     for role_folder, role in ROLES.items():
         for level_folder in sorted(path for path in (tree / role_folder).glob("*") if path.is_dir()):

@@ -50,8 +50,11 @@ def render_dataset(
         raise DatasetError(f"{folder}: holds a dataset made from other settings; choose another folder, or delete it")
     if (folder / MADE_FROM).is_file() and (folder / MANIFEST).is_file():
         return Dataset(folder)
-    files.write_json(folder / MADE_FROM, recipe)
+    if not (folder / MADE_FROM).is_file() and files.in_use(folder):
+        raise DatasetError(f"{folder}: is not empty and no rendered dataset; choose another folder")
     clips = _dry_clips(settings)
+    circuits.load(settings.circuit, sample_rate=settings.sample_rate)  # so that a mistake shows before files are made
+    files.write_json(folder / MADE_FROM, recipe)
     for _, clip, dry in clips:
         audio.write(folder / "dry" / f"{clip}.wav", dry, settings.sample_rate)
     tasks = [

@@ -69,15 +69,19 @@ def evaluate(effect: Effect, clips: Sequence[Clip], folder: Path | str | None = 
     With a ``folder``, the predicted sounds are saved in ``folder/renders`` (24 bit), the rows in
     ``folder/evaluation.jsonl``, and each row says where its sounds are, relative to ``folder``.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
+    taken: set[str] = set()
     for clip in clips:
         row, predicted = score(effect, clip)
         if folder is not None:
             folder = Path(folder)
-            predicted_path = folder / "renders" / f"{safe_name(clip.name)}.wav"
+            name = safe_name(clip.name)
+            name = name if name not in taken else f"{name}-{len(rows)}"
+            taken.add(name)
+            predicted_path = folder / "renders" / f"{name}.wav"
             row["clipped"] = audio.write(predicted_path, predicted, clip.pair.sample_rate)
-            for name, path in (("dry", clip.dry_path), ("wet", clip.wet_path), ("predicted", predicted_path)):
-                row[name] = Path(os.path.relpath(path, folder)).as_posix()
+            for key, path in (("dry", clip.dry_path), ("wet", clip.wet_path), ("predicted", predicted_path)):
+                row[key] = Path(os.path.relpath(path, folder)).as_posix()
         rows.append(row)
     if folder is not None:
         files.write_json_lines(Path(folder) / EVALUATION, rows)

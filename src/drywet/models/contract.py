@@ -33,7 +33,7 @@ class Model(nn.Module, ABC):
     dry_scale, wet_scale : tensor, scalar
         The dry input is multiplied by ``dry_scale`` and the output by ``wet_scale``, both inside :meth:`forward`. With
         the training signals at unit RMS on the inside, a network starts near the right size and trains several times
-        faster (measured; see docs/method.md).
+        faster.
     """
 
     settings: ModelSettings

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numba import njit
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from drywet.models.recurrence import FAST, HALF, fast_tanh
 from drywet.models.tiles import multiply_add
@@ -133,8 +134,9 @@ def lstm_with_output(
     Output (T, B) and the next state, with gradients for all weights, knobs and the state.
     """
     weight = layer.weight_ih_l0  # (4H, 1 + C)
+    keep = torch.is_grad_enabled()
     output, h, c = LSTMWithOutput.apply(
-        signal, gate_constant(layer, controls), weight[:, 0], layer.weight_hh_l0, dense.weight[0], h, c
+        keep, signal, gate_constant(layer, controls), weight[:, 0], layer.weight_hh_l0, dense.weight[0], h, c
     )
     return output + dense.bias, h, c
 
@@ -148,11 +150,12 @@ class LSTMWithOutput(torch.autograd.Function):
     """LSTM and dense output: ``(output (T, B), last h (B, H), last c (B, H))``.
 
     From ``signal (T, B), constant (B, 4H), input_weight (4H,), recurrent_weight (4H, H), dense (H,), h (B, H), c (B, H)``,
-    rows of the gates in torch's order. ``signal`` gets no gradient: it is the recording.
+    rows of the gates in torch's order; ``keep`` says whether a gradient will be wanted. ``signal`` gets none: it is the
+    recording.
     """
 
     @staticmethod
-    def forward(ctx, signal, constant, input_weight, recurrent_weight, dense, h, c):
+    def forward(ctx, keep, signal, constant, input_weight, recurrent_weight, dense, h, c):
         (length, batch), hidden = signal.shape, len(dense)
         work = _Workspace.take(length, batch, hidden, dense.numpy().dtype)
         work.h[0], work.c[0] = h.numpy(), c.numpy()
@@ -166,13 +169,19 @@ class LSTMWithOutput(torch.autograd.Function):
         )
         _forward(*(tensor.numpy() for tensor in inputs), work.h, work.c, work.gates, work.tanh_c, out.numpy())
         ctx.save_for_backward(inputs[0], recurrent_weight, inputs[4])
+        last = torch.from_numpy(work.h[-1].copy()), torch.from_numpy(work.c[-1].copy())
         ctx.work = work
-        return out, torch.from_numpy(work.h[-1].copy()), torch.from_numpy(work.c[-1].copy())
+        if not keep:
+            work.give_back()
+        return out, *last
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad_out: Tensor, grad_h: Tensor, grad_c: Tensor):
         signal, recurrent_weight, dense = ctx.saved_tensors
-        work, hidden = ctx.work, len(dense)
+        work, hidden, ctx.work = ctx.work, len(dense), None
+        if work is None:
+            raise RuntimeError("the gradient of this LSTM was taken before; run it forward again first")
         grad_h, grad_c = grad_h.clone(), grad_c.clone()
         grads = [
             torch.zeros(shape, dtype=dense.dtype)
@@ -193,6 +202,7 @@ class LSTMWithOutput(torch.autograd.Function):
         work.give_back()
         constant, input_weight, recurrent, dense = grads
         return (
+            None,
             None,
             constant.transpose(0, 1).reshape(-1, 4 * hidden),
             input_weight.flatten(),

@@ -1,6 +1,7 @@
 """From figures and values to one static folder: pictures, style, script, and the page itself."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from drywet.analysis.describe import decibels, describe_esr, percent
-from drywet.files import write_bytes, write_text
+from drywet.files import read_json, write_bytes, write_json, write_text
 from drywet.report.style import drawing, save_svg
 
 MISSING = "–"
@@ -29,7 +30,7 @@ class Picture:
 
 
 class Page:
-    """A report folder being written: ``index.html`` and beside it figures/, audio/, report.css, report.js."""
+    """A report folder being written: ``index.html`` and beside it figures/, audio/, report.css, report.js, files.json."""
 
     def __init__(self, out: Path | str):
         self.out = Path(out)
@@ -50,9 +51,13 @@ class Page:
         for name in ("report.css", "report.js"):
             write_bytes(self.out / name, (files("drywet.report") / "static" / name).read_bytes())
         write_text(self.out / "index.html", _environment().get_template(template).render(**context))
-        for stale in [*self.out.glob("figures/*.svg"), *self.out.glob("audio/*.flac")]:
-            if stale not in self.written:
-                stale.unlink(missing_ok=True)
+        # Only what an earlier report wrote here, by its own list: the folder may hold files of the user's.
+        listing, written = self.out / "files.json", {path.relative_to(self.out).as_posix() for path in self.written}
+        before = read_json(listing) if listing.is_file() else []
+        for name in before:
+            if re.fullmatch(r"(figures|audio)/[\w.-]+", str(name)) and name not in written:
+                (self.out / name).unlink(missing_ok=True)
+        write_json(listing, sorted(written))
         return self.out / "index.html"
 
 

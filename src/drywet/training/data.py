@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drywet.dataset import Dataset, Pair
-from drywet.errors import SignalError
+from drywet.errors import DatasetError, SignalError
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,17 @@ class TrainingData:
 
 def load_training_data(dataset: Dataset, controls: dict[str, str | float]) -> TrainingData:
     """The training and validation recordings of ``dataset`` with these knob positions."""
+    chosen = {role: dataset.recordings(role, controls) for role in ("train", "validation")}
+    positions = {str(recording.rotations()) for recordings in chosen.values() for recording in recordings}
+    if len(positions) > 1:
+        raise DatasetError(
+            f"{dataset.folder}: the recordings to train on have {len(positions)} different knob positions, which one model "
+            f"without knobs cannot follow: {'; '.join(sorted(positions)[:4])}. Choose one with controls, for example "
+            "controls.drive = '12:00'"
+        )
     return TrainingData(
-        train=[dataset.load(recording) for recording in dataset.recordings("train", controls)],
-        validation=[dataset.load(recording) for recording in dataset.recordings("validation", controls)],
+        train=[dataset.load(recording) for recording in chosen["train"]],
+        validation=[dataset.load(recording) for recording in chosen["validation"]],
         sha256=dataset.sha256,
     )
 

@@ -69,23 +69,22 @@ def train(
     TrainingError
         If no finite loss was seen, or training collapsed again after every roll-back.
     """
-    folder = open_run(folder, config, data.sha256)
-    finished = provenance.read(folder)
-    if finished.get("status") == "finished":
-        return _finished_status(finished)
+    torch.set_num_threads(1)  # best for a small recurrent network, and the bits do not depend on the machine's cores
     torch.manual_seed(config.settings.seed)
     model = build(config.settings.model)
-    recipe = build_recipe(config.settings, data)
+    recipe = build_recipe(config.settings, data)  # before anything is made: it refuses settings that do not fit
+    folder = open_run(folder, config, data.sha256)
+    ended = provenance.read(folder)
+    if ended.get("status") == "finished":
+        return _finished_status(ended)
+    if ended.get("status") == "diverged":
+        raise _diverged(folder, ended["updates"])
     session = _Session(folder, config, model, recipe, data.sample_rate, report)
     started = provenance.start(folder, config.settings, model)
     status = session.run(should_stop)
     provenance.finish(folder, started, status, session.progress, recipe.updates_per_epoch)
     if status == "diverged":
-        raise TrainingError(
-            f"{folder}: training collapsed {session.progress.roll_backs} times at update {session.progress.update}, "
-            f"although the learning rate was halved each time. The best model before that is kept; try a smaller "
-            "training.learning_rate"
-        )
+        raise _diverged(folder, session.progress.update)
     return session.status(status)
 
 
@@ -221,7 +220,7 @@ class _Session:
         return not math.isfinite(esr) or (best is not None and esr > max(COLLAPSE_RATIO * best, best + COLLAPSE_STEP))
 
     def _roll_back(self, reason: str) -> bool:
-        """Back to the best weights with half the learning rate; False after too many times."""
+        """Back to the best weights, a settled state and half the learning rate; False after too many times."""
         progress = self.progress
         self._append_event(f"rolled back: {reason}")
         progress.roll_backs += 1
@@ -281,6 +280,16 @@ class _Session:
 
     def _patience_ended(self) -> bool:
         return self.recipe.patience is not None and self.progress.since_best >= self.recipe.patience
+
+
+def _diverged(folder: Path, update: int) -> TrainingError:
+    kept = (
+        "the best model before that is kept" if (folder / "best.safetensors").is_file() else "there was no model before"
+    )
+    return TrainingError(
+        f"{folder}: training broke down for good at update {update} (log.jsonl says how), {kept}. Try a smaller "
+        "training.learning_rate"
+    )
 
 
 def _finished_status(values: dict) -> TrainingStatus:

@@ -4,6 +4,7 @@ A recipe says what one update sees, what its loss is, and how the validation aud
 does the rest and is the same for both.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from drywet import measures
-from drywet.dataset import Streams, split_windows_at_random, targets, windows
+from drywet.dataset import Pair, Streams, split_windows_at_random, targets, windows
 from drywet.errors import SettingsError
 from drywet.models import Model, State
 from drywet.models.window_lstm import WindowLSTM
@@ -133,12 +134,22 @@ class Windows:
         self.patience: int | None = recipe.patience
         self.validation_interval = 1 / (self.budget.epochs or VALIDATIONS_OF_A_TIMED_BUDGET)
         context = settings.model.context
-        # Views; the windows of a row set are gathered batch by batch.
-        self.windows = [windows(pair.dry, context, recipe.hop) for pair in data.train]
-        self.targets = [targets(pair.wet, context, recipe.hop) for pair in data.train]
-        self.first_row = np.cumsum([0] + [len(part) for part in self.windows])
-        count = int(self.first_row[-1])
-        self.train, self.held_out = split_windows_at_random(count, recipe.train_rows or count * 4 // 5, settings.seed)
+        if recipe.validate_on == "validation recordings":
+            self.rows, self.held_out_rows = (
+                _Rows(data.train, context, recipe.hop),
+                _Rows(data.validation, context, None),
+            )
+            self.train = np.random.default_rng(settings.seed).permutation(len(self.rows))[: recipe.train_rows]
+            self.held_out = np.arange(len(self.held_out_rows))
+        else:
+            if recipe.hop is not None and recipe.hop < context:
+                raise SettingsError(
+                    f"training.hop is {recipe.hop} and model.context {context}: windows overlap, so windows drawn at random "
+                    "share audio with those that validate. Set training.validate_on = 'validation recordings'"
+                )
+            self.rows = self.held_out_rows = _Rows(data.train, context, recipe.hop)
+            train_rows = recipe.train_rows or len(self.rows) * 4 // 5
+            self.train, self.held_out = split_windows_at_random(len(self.rows), train_rows, settings.seed)
         self.validation_samples = len(self.held_out)
         self.updates_per_epoch = -(-len(self.train) // recipe.batch_size)
 
@@ -154,14 +165,15 @@ class Windows:
 
     def loss(self, model: Model, number: int, state: State) -> tuple[Tensor, Tensor, Tensor, State]:
         rows = self.order[number * self.recipe.batch_size : (number + 1) * self.recipe.batch_size]
-        wet, predicted = self._predict(model, rows)
+        wet, predicted = self._predict(model, self.rows, rows)
         return _batch_esr(wet, predicted), wet, predicted, state
 
     def validate(self, model: Model) -> dict[str, float]:
         losses, squared, absolute = [], 0.0, 0.0
         with torch.no_grad():
-            for start in range(0, len(self.held_out), 32 * self.recipe.batch_size):
-                wet, predicted = self._predict(model, self.held_out[start : start + 32 * self.recipe.batch_size])
+            for start in range(0, len(self.held_out), 4 * self.recipe.batch_size):
+                numbers = self.held_out[start : start + 4 * self.recipe.batch_size]
+                wet, predicted = self._predict(model, self.held_out_rows, numbers)
                 batches = zip(wet.split(self.recipe.batch_size), predicted.split(self.recipe.batch_size), strict=True)
                 losses += [float(_batch_esr(*batch)) for batch in batches]
                 squared += float(((wet - predicted) ** 2).sum())
@@ -173,16 +185,33 @@ class Windows:
             "mae": absolute / len(self.held_out),
         }
 
-    def _predict(self, model: Model, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _predict(self, model: Model, rows: "_Rows", numbers: np.ndarray) -> tuple[Tensor, Tensor]:
         assert isinstance(model, WindowLSTM)
-        dry, wet = np.empty((len(rows), self.windows[0].shape[1]), np.float32), np.empty(len(rows), np.float32)
-        recording = np.searchsorted(self.first_row, rows, side="right") - 1
+        dry, wet = rows.gather(numbers)
+        return torch.from_numpy(wet), model.predict(torch.from_numpy(dry), torch.zeros(len(numbers), 0))
+
+
+class _Rows:
+    """The windows of several recordings as one numbered list. They are views; only a batch is ever copied."""
+
+    def __init__(self, pairs: Sequence[Pair], context: int, hop: int | None):
+        self.windows = [windows(pair.dry, context, hop) for pair in pairs]
+        self.targets = [targets(pair.wet, context, hop) for pair in pairs]
+        self.first = np.cumsum([0] + [len(part) for part in self.windows])
+
+    def __len__(self) -> int:
+        return int(self.first[-1])
+
+    def gather(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Windows (N, context) and their targets (N,)."""
+        dry = np.empty((len(numbers), self.windows[0].shape[1]), np.float32)
+        wet = np.empty(len(numbers), np.float32)
+        recording = np.searchsorted(self.first, numbers, side="right") - 1
         for number in np.unique(recording):
             here = recording == number
-            local = rows[here] - self.first_row[number]
+            local = numbers[here] - self.first[number]
             dry[here], wet[here] = self.windows[number][local], self.targets[number][local]
-        predicted = model.predict(torch.from_numpy(dry), torch.zeros(len(rows), 0))
-        return torch.from_numpy(wet), predicted
+        return dry, wet
 
 
 def _batch_esr(wet: Tensor, predicted: Tensor) -> Tensor:
@@ -191,5 +220,10 @@ def _batch_esr(wet: Tensor, predicted: Tensor) -> Tensor:
 
 
 def build_recipe(settings: RunSettings, data: TrainingData) -> Recipe:
-    """The recipe that ``settings.training`` names."""
+    """The recipe that ``settings.training`` names; SettingsError if it cannot train the model."""
+    if settings.model.controls:
+        raise SettingsError(
+            f"model.controls = {list(settings.model.controls)}: training on moving knobs is not built yet; leave it empty "
+            "and train one model per knob position"
+        )
     return Stateful(settings, data) if settings.training.recipe == "stateful" else Windows(settings, data)

@@ -8,10 +8,11 @@ from typing import Any
 
 from drywet import files
 from drywet.dataset import Pair, TimeSplit, load_pair, split_by_time
-from drywet.errors import SettingsError
+from drywet.errors import SettingsError, SignalError
 from drywet.models import FAMILIES
 from drywet.settings import fingerprint, parse, set_path
 from drywet.training.data import TrainingData
+from drywet.training.recipes import build_recipe
 from drywet.training.run import RunConfig
 from drywet.training.settings import RunSettings
 
@@ -48,15 +49,24 @@ def prepare(
     pair = load_pair(dry, wet)
     gap = settings.model.context if settings.model.family == "window-lstm" else GAP_OF_STATE
     split = split_by_time(len(pair), pair.sample_rate, gap)
+    for name, part in vars(split).items():
+        for path, signal in ((dry, pair.dry), (wet, pair.wet)):
+            if not signal[part].any():
+                place = f"{part.start / pair.sample_rate:.1f} to {part.stop / pair.sample_rate:.1f} s"
+                raise SignalError(
+                    f"{path}: is silent from {place}, which is the {name} part. Cut the silence out of both files"
+                )
     checksums = [files.sha256(dry), files.sha256(wet)]
     parts = [[part.start, part.stop] for part in (split.train, split.validation, split.test)]
+    data = TrainingData([pair[split.train]], [pair[split.validation]], fingerprint([checksums, parts]))
+    build_recipe(settings, data)  # refuses what does not fit, before anything is made
     return PreparedRecording(
         dry_path=dry,
         wet_path=wet,
         pair=pair,
         split=split,
         config=RunConfig(name=wet.stem, settings=settings),
-        data=TrainingData([pair[split.train]], [pair[split.validation]], fingerprint([checksums, parts])),
+        data=data,
     )
 
 

@@ -44,7 +44,7 @@ def open_run(folder: Path | str, config: RunConfig, dataset_sha256: str) -> Path
                 "Choose another folder with --out, or delete this one"
             )
         return folder
-    if folder.is_dir() and any(folder.iterdir()):
+    if files.in_use(folder):
         raise RunError(f"{folder}: is not empty and no run folder (no {CONFIG}); choose another folder with --out")
     values: dict[str, Any] = {"format": 1, "id": run_id, **config.model_dump(mode="json", exclude={"format"})}
     values |= {"controls": values["settings"]["controls"], "dataset_sha256": dataset_sha256}

@@ -44,8 +44,10 @@ class WindowRecipe(Settings):
     batch_size: int = Field(default=64, ge=1)
     budget: BudgetText = "100epochs"
     patience: int = Field(default=15, ge=1)  # validations (one an epoch) without a better loss
-    train_rows: int | None = Field(default=None, ge=1)  # windows for training, the others validate; None: 80 %
-    hop: int | None = Field(default=None, ge=1)  # samples between windows; None: no overlap
+    train_rows: int | None = Field(default=None, ge=1)  # how many windows train; None: all, or 80 % if others validate
+    hop: int | None = Field(default=None, ge=1)  # samples between windows; None: no overlap, as published
+    # Validate on other windows of the training recording, as published, or on the dataset's validation recordings.
+    validate_on: Literal["training windows", "validation recordings"] = "validation recordings"
 
 
 class StatefulRecipe(Settings):

@@ -132,7 +132,7 @@ def open_study(
     folder = Path(folder)
     identity = fingerprint(settings.model_dump(mode="json"))
     known = files.read_json(folder / STUDY) if (folder / STUDY).is_file() else None
-    if known is None and folder.is_dir() and any(folder.iterdir()) and not (folder / "dataset").is_dir():
+    if known is None and files.in_use(folder) and not (folder / "dataset").is_dir():
         raise RunError(f"{folder}: is not empty and no study folder (no {STUDY}); choose another folder with --out")
     if known is not None and known.get("sha256") != identity:
         raise RunError(
@@ -145,6 +145,11 @@ def open_study(
         recordings = render_dataset(settings.dataset, folder / "dataset", workers, report)
     else:
         raise SettingsError(f"study {settings.name}: says nothing of a dataset; give one with --dataset FOLDER")
+    if known is not None and known.get("dataset_sha256") != recordings.sha256:
+        raise RunError(
+            f"{folder}: was made with other recordings ({str(known.get('dataset_sha256'))[:12]}; these are "
+            f"{recordings.sha256[:12]}). Choose another folder with --out"
+        )
     runs = []
     for config in settings.configs():
         run_id = config.run_id(recordings.sha256)
@@ -180,6 +185,7 @@ def _description(
         "description": settings.description,
         "sha256": identity,
         "dataset": Path(os.path.relpath(dataset.folder, folder)).as_posix(),
+        "dataset_sha256": dataset.sha256,
         "factors": [
             {"name": factor.name, "setting": factor.setting, "levels": list(factor.labelled())}
             for factor in settings.factor
