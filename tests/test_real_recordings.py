@@ -25,7 +25,7 @@ def _needs_the_recordings():
 def test_the_ts9_is_learnt_in_seconds_far_beyond_any_filter(tmp_path):
     """A short training; the figure for two minutes is measured by bench/own_recording.py."""
     torch.manual_seed(0)
-    prepared = recording.prepare(TS9 / "dry.flac", TS9 / "wet.flac", "lstm", "6epochs", 25)
+    prepared = recording.prepare(TS9 / "dry.flac", TS9 / "wet.flac", "lstm", "12epochs", 25)
     train(prepared.config, prepared.data, tmp_path / "run")
     test = prepared.split.test
     (row,) = evaluate(

@@ -143,6 +143,6 @@ def test_hostile_names_are_text_and_lead_nowhere(hostile_report):
     folder = hostile_report.parent
     inside = {path.relative_to(folder).parts[0] for path in folder.rglob("*")}
     assert inside == {
-        "index.html", "report.css", "report.js", "figures", "audio", "results.csv", "models.csv", "summary.csv"
+        "index.html", "files.json", "report.css", "report.js", "figures", "audio", "results.csv", "models.csv", "summary.csv"
     }  # fmt: skip
     assert {path.name for path in folder.parent.iterdir()} == {"study", "out"}

@@ -44,13 +44,12 @@ def _versions() -> list[dict[str, str]]:
 
 
 def _cores() -> dict[str, str]:
+    from drywet.executor import available_cores
+
     try:
         import torch
     except ImportError:
-        return _row("processor", f"{available_cores()} cores; torch is not installed")
-
-    from drywet.executor import available_cores
-
+        return _row("processor", f"{available_cores()} cores")  # the versions say that torch is missing
     from drywet.training.provenance import machine
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU (none is needed)"
