@@ -38,7 +38,9 @@ def test_the_loss_of_windows_is_the_batch_esr_of_the_published_recipe(data):
     own = model.predict(torch.from_numpy(windows(data.train[0].dry, 66)[rows].copy()), torch.zeros(64, 0))
     y = targets(data.train[0].wet, 66)[rows]
     torch.testing.assert_close(predicted, own)
-    assert float(loss) == pytest.approx(float(((y - own.detach().numpy()) ** 2).sum() / (y**2).sum()), rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(
+        float(((y - own.detach().numpy()) ** 2).sum() / (y**2).sum()), rel=1e-5
+    )
 
 
 def test_windows_never_cross_files_and_never_share_rows(data, pair):

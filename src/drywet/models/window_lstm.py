@@ -8,9 +8,11 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from drywet.models.contract import Model, ModelSettings, State
 from drywet.models.recurrence_training import lstm_with_output
+from drywet.models.tiles import ROWS
 
 _WINDOWS_AT_ONCE = 256  # while rendering: bounds memory (256 x 88 x 4 x 96 float32 are 35 MB), and fits caches better
 
@@ -64,9 +66,12 @@ class WindowLSTM(Model):
         """The wet sample (N,) that belongs to the last sample of each window (N, context)."""
         signal = (windows * self.dry_scale).T  # (context, N)
         if windows.device.type == "cpu":
-            zeros = signal.new_zeros(len(windows), self.settings.hidden_size)
-            output, _, _ = lstm_with_output(self.recurrent, self.dense, signal, controls, zeros, zeros)
-            return output[-1] * self.wet_scale
+            # Whole tiles of windows, so that a window has the same bits whatever others it is predicted with.
+            missing = -len(windows) % ROWS
+            signal, knobs = pad(signal, (0, missing)), pad(controls, (0, 0, 0, missing))
+            zeros = signal.new_zeros(signal.shape[1], self.settings.hidden_size)
+            output, _, _ = lstm_with_output(self.recurrent, self.dense, signal, knobs, zeros, zeros)
+            return output[-1, : len(windows)] * self.wet_scale
         return self._predict_by_torch(signal, controls) * self.wet_scale
 
     def _predict_by_torch(self, signal: Tensor, controls: Tensor) -> Tensor:
