@@ -5,17 +5,25 @@ three callers of one method.
 """
 
 from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from drywet.errors import SignalError
 from drywet.settings import Settings
 
 State = tuple[Tensor, ...]  # each tensor has the batch as its first axis
 
 
 class ModelSettings(Settings):
-    """Settings of one family; each family has its own subclass, told apart by ``family``."""
+    """Settings of one family; each family has its own subclass, told apart by ``family``.
+
+    ``training`` holds the settings of the stateful recipe that suit the family, where they differ from its defaults.
+    """
+
+    training: ClassVar[dict[str, Any]] = {}
 
     family: str
     controls: tuple[str, ...] = ()  # the knobs that the model follows, in this order
@@ -55,9 +63,35 @@ class Model(nn.Module, ABC):
     def forward(self, dry: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
         """Predicted wet (B, T) and the next state, from dry (B, T), controls (B, C) and a state.
 
-        Any cutting of a signal into blocks gives the same result when the state is passed on.
+        Any cutting of a signal into blocks gives the same result when the state is passed on. Knobs stand still
+        during one call; a knob that moves is a sequence of short calls.
         """
+
+    @abstractmethod
+    def macs_per_sample(self) -> int:
+        """Multiplications with a learned number per predicted sample, the cost of running the model.
+
+        Curves (tanh and the like) are not counted, nor what depends on the knobs alone.
+        """
+
+    def start_from(self, dry: np.ndarray, wet: np.ndarray) -> None:
+        """Take from the training audio, both (T,), what need not be learned: here the scaling to unit RMS.
+
+        Raises
+        ------
+        SignalError
+            If one of them is silent.
+        """
+        self.dry_scale.fill_(1 / _rms(dry, "dry"))
+        self.wet_scale.fill_(_rms(wet, "wet"))
 
     def parameter_count(self) -> int:
         """Trainable numbers."""
         return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+
+def _rms(signal: np.ndarray, name: str) -> float:
+    value = float(np.sqrt(np.mean(np.square(signal, dtype=np.float64))))
+    if value == 0:
+        raise SignalError(f"the {name} training audio is silent")
+    return value

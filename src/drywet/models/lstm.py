@@ -51,6 +51,10 @@ class LSTM(Model):
             output = output + scaled
         return output * self.wet_scale, state
 
+    def macs_per_sample(self) -> int:
+        hidden = self.settings.hidden_size
+        return 4 * hidden * (hidden + 1) + hidden
+
     def _by_torch(self, scaled: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
         """By torch's own layer: on a GPU, and the oracle of the other two."""
         knobs = controls.expand(scaled.shape[1], *controls.shape)  # (T, B, C)

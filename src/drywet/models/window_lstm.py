@@ -62,6 +62,10 @@ class WindowLSTM(Model):
         )
         return predicted, (history[:, dry.shape[1] :],)
 
+    def macs_per_sample(self) -> int:
+        hidden = self.settings.hidden_size
+        return self.settings.context * 4 * hidden * (hidden + 1) + hidden
+
     def predict(self, windows: Tensor, controls: Tensor) -> Tensor:
         """The wet sample (N,) that belongs to the last sample of each window (N, context)."""
         signal = (windows * self.dry_scale).T  # (context, N)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drywet.dataset import Dataset, Pair
-from drywet.errors import DatasetError, SignalError
+from drywet.errors import DatasetError
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,3 @@ def joined(pairs: Sequence[Pair]) -> Pair:
     return Pair(
         np.concatenate([pair.dry for pair in pairs]), np.concatenate([pair.wet for pair in pairs]), pairs[0].sample_rate
     )
-
-
-def rms(signal: np.ndarray) -> float:
-    """Root mean square; SignalError for silence."""
-    value = float(np.sqrt(np.mean(np.square(signal, dtype=np.float64))))
-    if value == 0:
-        raise SignalError("the training audio is silent")
-    return value

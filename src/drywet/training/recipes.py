@@ -16,7 +16,7 @@ from drywet.dataset import Pair, Streams, split_windows_at_random, targets, wind
 from drywet.errors import SettingsError
 from drywet.models import Model, State
 from drywet.models.window_lstm import WindowLSTM
-from drywet.training.data import TrainingData, joined, rms
+from drywet.training.data import TrainingData, joined
 from drywet.training.settings import Budget, RunSettings, StatefulRecipe, WindowRecipe
 
 VALIDATIONS_OF_A_TIMED_BUDGET = 20  # of the window recipe, which otherwise validates once an epoch
@@ -65,7 +65,7 @@ class Stateful:
         self.validation_interval = 1 / recipe.validations
         self.gradient_clip: float | None = recipe.gradient_clip
         track = joined(data.train)
-        self.dry_rms, self.wet_rms = rms(track.dry), rms(track.wet)
+        self.track, self.wet_power = track, float(np.mean(np.square(track.wet, dtype=np.float64)))
         self.streams = Streams(track.dry, track.wet, recipe.batch_size, recipe.tbptt_length, recipe.warm_up)
         self.updates_per_epoch = self.streams.chunks_per_epoch
         self.validation = data.validation
@@ -73,8 +73,7 @@ class Stateful:
         self.controls = torch.zeros(recipe.batch_size, 0)
 
     def prepare(self, model: Model) -> None:
-        model.dry_scale.fill_(1 / self.dry_rms)
-        model.wet_scale.fill_(self.wet_rms)
+        model.start_from(self.track.dry, self.track.wet)
 
     def learning_rate(self, progress: float) -> float:
         rise, peak = self.recipe.rise, self.recipe.learning_rate
@@ -96,7 +95,7 @@ class Stateful:
         predicted, state = model(dry, self.controls, tuple(tensor.detach() for tensor in state))  # (B, T)
         # Divided by the power of the whole track, not of this chunk: the mean over an epoch is then the ESR of the
         # track, and chunks of silence do not divide by nothing.
-        loss = measures.mse(wet.flatten(), predicted.flatten()) / self.wet_rms**2
+        loss = measures.mse(wet.flatten(), predicted.flatten()) / self.wet_power
         return loss, wet, predicted, state
 
     def validate(self, model: Model) -> dict[str, float]:
