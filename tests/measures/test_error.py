@@ -48,14 +48,31 @@ def test_mse_and_mae_of_a_constant_error():
     assert measures.mae(WET, WET - 0.5) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("measure", [measures.esr, measures.mse, measures.mae])
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
+def test_the_dc_error_counts_the_offset_alone(kind):
+    square_wave = np.tile([2.0, -2.0], 500)  # mean 0, mean square 4
+    wet, predicted = np.stack([square_wave] * 2), np.stack([square_wave + 1, 0.5 * square_wave - 0.5])
+    np.testing.assert_allclose(measures.dc_error(kind(wet), kind(predicted)), [1 / 4, 1 / 16])
+
+
+def test_the_dc_error_agrees_with_auraloss():
+    auraloss = pytest.importorskip("auraloss")
+    wet = torch.as_tensor(WET[None, None])
+    predicted = wet + 0.1 + 0.1 * torch.as_tensor(RNG.standard_normal(WET.shape))
+    assert float(measures.dc_error(wet, predicted)[0, 0]) == pytest.approx(
+        float(auraloss.time.DCLoss()(predicted, wet)), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("measure", [measures.esr, measures.mse, measures.mae, measures.dc_error])
 def test_different_shapes_are_refused_with_both(measure):
     with pytest.raises(SignalError, match=r"\(4410,\).*\(4409,\)"):
         measure(WET, WET[1:])
 
 
-def test_silent_wet_is_refused():
+@pytest.mark.parametrize("measure", [measures.esr, measures.dc_error])
+def test_silent_wet_is_refused(measure):
     with pytest.raises(SignalError, match="silent"):
-        measures.esr(np.zeros(10), np.ones(10))
+        measure(np.zeros(10), np.ones(10))
     with pytest.raises(SignalError, match="silent"):
-        measures.esr(np.stack([np.ones(10), np.zeros(10)]), np.ones((2, 10)))
+        measure(np.stack([np.ones(10), np.zeros(10)]), np.ones((2, 10)))

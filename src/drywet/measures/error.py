@@ -33,7 +33,7 @@ def esr(wet, predicted, *, pre_emphasis=None):
     >>> float(round(esr(wet, 0.9 * wet), 6))
     0.01
     """
-    _check_shapes(wet, predicted)
+    check_shapes(wet, predicted)
     if pre_emphasis is not None:
         wet, predicted = (apply_pre_emphasis(signal, pre_emphasis) for signal in (wet, predicted))
     energy = (wet**2).sum(-1)
@@ -44,14 +44,27 @@ def esr(wet, predicted, *, pre_emphasis=None):
 
 def mse(wet, predicted):
     """Mean squared error over the last axis, shape (...), of signals of shape (..., T)."""
-    _check_shapes(wet, predicted)
+    check_shapes(wet, predicted)
     return ((wet - predicted) ** 2).mean(-1)
 
 
 def mae(wet, predicted):
     """Mean absolute error over the last axis, shape (...), of signals of shape (..., T)."""
-    _check_shapes(wet, predicted)
+    check_shapes(wet, predicted)
     return abs(wet - predicted).mean(-1)
+
+
+def dc_error(wet, predicted):
+    """Squared mean of the error over the mean square of the wet signal, shape (...), of signals of shape (..., T).
+
+    What a constant offset adds to the ESR (A. Wright, V. Välimäki, ICASSP 2020, who add it to a loss that
+    pre-emphasis has made deaf to offsets). SignalError if the shapes differ, or ``wet`` is silent.
+    """
+    check_shapes(wet, predicted)
+    power = (wet**2).mean(-1)
+    if (power == 0).any():
+        raise SignalError("wet is silent, so its DC error is undefined")
+    return (wet - predicted).mean(-1) ** 2 / power
 
 
 def apply_pre_emphasis(signal, coefficient):
@@ -64,6 +77,7 @@ def apply_pre_emphasis(signal, coefficient):
     return emphasised
 
 
-def _check_shapes(wet, predicted):
+def check_shapes(wet, predicted):
+    """SignalError if the two signals differ in shape."""
     if wet.shape != predicted.shape:
         raise SignalError(f"wet has shape {tuple(wet.shape)}, predicted {tuple(predicted.shape)}")

@@ -13,6 +13,14 @@ def best_linear_prediction(dry, wet, taps=512, lead=32):
 
     The filter is fitted to the very signals it is applied to, so no linear model of that length does better on them.
     ``lead`` of the taps look ahead, so that a wet signal that leads by a few samples is not held against the filter.
+    Errors are those of :func:`least_squares_filter`.
+    """
+    impulse_response = least_squares_filter(dry, wet, taps, lead)
+    return oaconvolve(np.asarray(dry, np.float64), impulse_response)[lead : lead + len(dry)]
+
+
+def least_squares_filter(dry, wet, taps, lead=0):
+    """Impulse response (taps,) of the FIR filter that brings ``dry`` closest to ``wet``; the first ``lead`` look ahead.
 
     Method: normal equations R h = p with the autocorrelation R of dry and the crosscorrelation p of dry and wet
     (Wiener-Hopf; S. Haykin, *Adaptive Filter Theory*, ch. 2), solved by Levinson recursion. Signals count as zero
@@ -30,13 +38,11 @@ def best_linear_prediction(dry, wet, taps=512, lead=32):
     dry, wet = np.asarray(dry, np.float64), np.asarray(wet, np.float64)
     if not dry.any():
         raise SignalError("dry is silent, so there is no best linear model")
-    length = len(dry)
-    zero_lag = length - 1  # index of lag 0 in a full correlation
+    zero_lag = len(dry) - 1  # index of lag 0 in a full correlation
     autocorrelation = correlate(dry, dry, method="fft")[zero_lag : zero_lag + taps]
     crosscorrelation = correlate(wet, dry, method="fft")[zero_lag - lead : zero_lag - lead + taps]
     autocorrelation[0] *= 1 + 1e-9
-    impulse_response = solve_toeplitz(autocorrelation, crosscorrelation)
-    return oaconvolve(dry, impulse_response)[lead : lead + length]
+    return solve_toeplitz(autocorrelation, crosscorrelation)
 
 
 def best_linear_esr(dry, wet, taps=512, lead=32):
