@@ -40,14 +40,16 @@ class Effect(Protocol):
 def render(
     effect: Effect,
     dry: np.ndarray,
-    controls: Mapping[str, str | float] | None = None,
+    controls: Mapping[str, knobs.Position] | None = None,
     block_size: int = 65_536,
     report: Callable[[float], None] = lambda share: None,
 ) -> np.ndarray:
     """Wet signal of ``dry`` through ``effect``, shape (T,), aligned with ``dry``: the effect's latency is taken out.
 
-    Knobs that are not given stay at the effect's default. The result does not depend on ``block_size``.
-    ``report(share)`` is told after each block how much is done, in [0, 1].
+    Knobs that are not given stay at the effect's default. A knob may move: its position is then a list of [seconds,
+    position], see :func:`drywet.controls.movement`, and it turns in steps of 64 samples. (Inside an effect with a
+    latency it turns earlier than the sound by some part of that, a millisecond or two.) The result does not depend on
+    ``block_size``. ``report(share)`` is told after each block how much is done, in [0, 1].
 
     Raises
     ------
@@ -59,11 +61,12 @@ def render(
     dry = np.asarray(dry, dtype=np.float32)
     if dry.ndim != 1 or len(dry) == 0 or not np.isfinite(dry).all():
         raise SignalError(f"dry must be a finite signal of shape (T,) with T >= 1; this one has shape {dry.shape}")
-    positions = knobs.resolve(controls, effect.controls)
+    movements = knobs.resolve_movements(controls, effect.controls)
     effect.reset()
     padded = np.concatenate([dry, np.zeros(effect.latency, np.float32)])
     wet = []
-    for start in range(0, len(padded), block_size):
-        wet.append(effect.process(padded[start : start + block_size], positions))
-        report(min(1.0, (start + block_size) / len(padded)))
+    for part, positions in knobs.still_parts(movements, len(padded), effect.sample_rate, block_size):
+        wet.append(effect.process(padded[part], positions))
+        if part.stop % block_size == 0 or part.stop == len(padded):
+            report(part.stop / len(padded))
     return np.concatenate(wet)[effect.latency :]

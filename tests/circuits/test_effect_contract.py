@@ -99,6 +99,28 @@ def test_a_knob_turned_between_blocks_neither_clicks_nor_forgets(effect):
     assert np.sqrt(np.mean((rest[10_000 : len(dry) - 4000] - still[14_000:]) ** 2)) < 0.02 * np.abs(still).max()
 
 
+@pytest.mark.parametrize("knob", ["drive", "tone", "level"])
+def test_a_slow_movement_leads_from_one_fixed_sound_to_the_other_without_a_jump(effect, knob):
+    t = np.arange(RATE) / RATE
+    dry = (0.2 * np.sin(2 * np.pi * 110 * t)).astype(np.float32)
+    moving = render(effect, dry, {knob: [[0.2, 0.3], [0.6, 0.7]]})
+    low, high = (render(effect, dry, {knob: position}) for position in (0.3, 0.7))
+    np.testing.assert_array_equal(moving[: RATE // 6], low[: RATE // 6])
+    assert np.abs(low - high)[-RATE // 6 :].max() > 0.1 * np.abs(high).max()  # so the next line means something
+    np.testing.assert_allclose(moving[-RATE // 6 :], high[-RATE // 6 :], atol=0.01 * np.abs(high).max())
+    # A click is a bend (second difference) that neither fixed sound has, and that one of the movement's 276 steps of 64
+    # samples, four times steeper than on average for the sake of the pot's law, does not make either.
+    bends = [np.abs(np.diff(wet, 2))[RATE // 10 :].max() for wet in (moving, low, high)]
+    assert bends[0] < max(bends[1:]) + 4 / 276 * np.abs(low - high)[RATE // 10 :].max()
+
+
+def test_every_drive_has_an_operating_point_and_the_points_lie_on_a_line(effect):
+    """At some, rounding keeps Newton's method from settling to the last digits."""
+    points = [effect.operating_point({"drive": float(x)}) for x in np.linspace(0, 1, 201)]
+    voltages = np.array([list(point.values()) for point in points])
+    assert np.abs(np.diff(voltages, axis=0)).max() < 0.05  # V from one position to the next
+
+
 def test_turning_a_knob_at_rest_makes_no_thump(effect):
     effect.reset()
     for position in (0.5, 0.0, 1.0, 0.3):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from drywet import audio, files
-from drywet.dataset import Dataset
+from drywet.dataset import Chain, Dataset, Manifest, Recording, write_manifest
 from drywet.errors import DatasetError, SettingsError
 
 
@@ -117,3 +117,78 @@ def test_a_hand_written_manifest_needs_no_optional_fields(folder):
     )
     dataset = Dataset(folder)
     assert len(dataset.load(dataset.recordings("train")[0])) == 4 * 44_100
+
+
+MOVEMENT = 'drive = [[0.0, "9:00"], [2.5, 0.8]]'
+
+
+def test_a_knob_may_move_within_a_recording(folder, small_dataset):
+    edit(folder, 'drive = "9:00"', MOVEMENT)
+    dataset = Dataset(folder)
+    moving = dataset.manifest.recording[0]
+    assert (moving.id, moving.role) == ("track-900", "train")
+    np.testing.assert_allclose(moving.movements()["drive"].at(np.array([0.0, 1.25, 9.0])), [0.2, 0.5, 0.8])
+    np.testing.assert_allclose(dataset.load(moving).controls["drive"].at(np.array([1.25])), [0.5])
+    assert dataset.sha256 != small_dataset.sha256
+    written = write_manifest(folder, dataset.manifest)
+    assert written.sha256 == dataset.sha256
+
+
+def test_only_knobs_that_stand_still_match_a_position(folder):
+    edit(folder, 'drive = "9:00"', MOVEMENT)
+    dataset = Dataset(folder)
+    assert [recording.id for recording in dataset.recordings("train")] == ["track-900", "track-300"]
+    for position in ("9:00", "12:00"):
+        with pytest.raises(
+            DatasetError, match="at drive .*; .* recordings at: drive 3:00; drive 9:00 at 0 s to 0.8 at"
+        ):
+            dataset.recordings("train", {"drive": position})
+
+
+def test_a_part_of_a_recording_keeps_its_movement(folder):
+    edit(folder, 'drive = "9:00"', MOVEMENT)
+    dataset = Dataset(folder)
+    part = dataset.load(dataset.manifest.recording[0])[44_100:-10_000]
+    np.testing.assert_allclose(part.controls["drive"].at(np.array([0.25])), [0.5])
+
+
+@pytest.mark.parametrize(
+    ("position", "message"),
+    [
+        ("[[1.0, 0.5], [0.5, 0.6]]", "recording.0.controls.drive: .*in order of time"),
+        ("[[0.0, 0.5], [1.0, 1.5]]", "recording.0.controls.drive: .*between 0 and 1"),
+        ("[[0.0, 0.5], [inf, 0.6]]", "recording.0.controls.drive: .*not a time"),
+        ("[]", "breakpoints, this one has 0"),
+        ('"noon"', "'noon' is no knob position"),
+        ("1.5", "recording.0.controls.drive: .*between 0 and 1"),
+    ],
+)
+def test_impossible_positions_name_the_recording_and_the_knob(folder, position, message):
+    edit(folder, 'drive = "9:00"', f"drive = {position}")
+    with pytest.raises(SettingsError, match=message):
+        Dataset(folder)
+
+
+def test_the_identity_of_recordings_with_fixed_knobs_is_as_it_always_was(tmp_path):
+    """The expected value was computed before knobs could move."""
+
+    def recording(number, role, controls):
+        return Recording(
+            id=f"r{number}",
+            clip="riff",
+            role=role,
+            dry=f"d{number}.wav",
+            wet=f"w{number}.wav",
+            controls=controls,
+            dry_sha256=f"{number}" * 64,
+            wet_sha256="a" * 64,
+        )
+
+    recordings = [
+        recording(1, "train", {"drive": "9:00", "tone": 0.5}),
+        recording(2, "test", {"drive": 1, "tone": "0.25"}),
+        recording(3, "validation", {}),
+    ]
+    manifest = Manifest(name="x", device="y", chain=Chain(sample_rate=44_100), recording=recordings)
+    expected = "c790bf8ee45130c98467e39591c8a0f78ba9a7c302a3dbcbe1fb4090b6a58b94"
+    assert write_manifest(tmp_path, manifest).sha256 == expected

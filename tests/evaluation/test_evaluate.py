@@ -84,6 +84,53 @@ def test_test_clips_come_from_the_dataset_with_their_knobs(small_dataset):
     ]
 
 
+class Gain:
+    """Dry times drive; has no tone."""
+
+    sample_rate, latency = RATE, 0
+
+    def __init__(self):
+        self.controls = {"drive": 0.5}
+
+    def reset(self):
+        pass
+
+    def process(self, dry, controls):
+        return dry * np.float32(controls["drive"])
+
+
+def test_the_knobs_stand_and_move_as_they_did_in_the_recording(pair, tmp_path):
+    middles = (np.arange(len(pair)) // 64 * 64 + 32) / RATE
+    drive = {"fixed": 0.2, "moving": np.interp(middles, [1.0, 3.0], [0.2, 0.8]), "unnamed": 0.5}
+    controls = {
+        "fixed": {"drive": "9:00", "tone": 0.1},
+        "moving": {"drive": [[1.0, "9:00"], [3.0, 0.8]]},
+        "unnamed": {},
+    }
+    clips = [
+        Clip(
+            name, Pair(pair.dry, (drive[name] * pair.dry).astype(np.float32), RATE), tmp_path, tmp_path, controls[name]
+        )
+        for name in drive
+    ]
+    rows = evaluate(Gain(), clips)
+    assert [row["esr"] for row in rows] == pytest.approx([0, 0, 0], abs=1e-12)
+    assert [row["controls"] for row in rows] == [
+        {"drive": 0.2, "tone": 0.1},
+        {"drive": [[1.0, 0.2], [3.0, 0.8]]},
+        {},
+    ]
+
+
+def test_the_same_music_at_several_positions_has_several_names(small_dataset):
+    assert [clip.name for clip in clips_for_test(small_dataset, {})] == [
+        "chords at drive 9:00",
+        "chords at drive 3:00",
+        "lead at drive 9:00",
+        "lead at drive 3:00",
+    ]
+
+
 def test_what_cannot_be_scored_is_refused(clip, pair):
     with pytest.raises(SignalError, match="44100 Hz, but the model was made for 48000 Hz"):
         effect = Recorded(pair.wet)

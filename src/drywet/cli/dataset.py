@@ -12,17 +12,27 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def render(
     out: Path = typer.Argument(help="Folder for the dataset."),
+    all_drives: bool = typer.Option(
+        False, "--all-drives", help="For one model with a drive knob: drives from 0 to 1, others in the test."
+    ),
+    train_drive: str = typer.Option(None, help="Drives that share the training track: 7:00,0.5,5:00."),
+    moving: int = typer.Option(None, help="How many training recordings in which the drive moves."),
+    validation_drive: str = typer.Option(None, help="Drives of the validation riff."),
+    test_drive: str = typer.Option(None, help="Drives of the test riffs: 0.1,0.35,0.65,0.9."),
     set_: list[str] = typer.Option(None, "--set", help="Any setting, e.g. --set train_seconds=60. Repeatable."),
 ) -> None:
-    """Render the built-in guitar through the virtual SD-1 at three drives.
+    """Render the built-in guitar through the virtual SD-1, at three drives or, with one of the drive options, at many.
 
-    Example: `drywet dataset render my-dataset --set train_seconds=60`
+    Example: `drywet dataset render my-dataset --all-drives --set train_seconds=60`
     """
     from drywet import executor
     from drywet.dataset.virtual import VirtualDataset, render_dataset
     from drywet.settings import parse, set_path
 
-    values: dict = {}
+    given = {"train": train_drive, "validation": validation_drive, "test": test_drive}
+    chosen: dict = {role: text.replace(",", " ").split() for role, text in given.items() if text is not None}
+    chosen |= {} if moving is None else {"moving": moving}
+    values: dict = {"all_drives": chosen} if all_drives or chosen else {}
     for name, value in common.parse_settings(set_).items():
         values = set_path(values, name, value)
     settings = parse(VirtualDataset, values, "--set")
@@ -64,6 +74,7 @@ def show(
     Example: `drywet dataset show my-dataset`
     """
     from drywet import audio
+    from drywet.controls import describe_all
     from drywet.dataset import Dataset
 
     dataset = Dataset(folder)
@@ -72,7 +83,7 @@ def show(
             "id": recording.id,
             "role": recording.role,
             "clip": recording.clip,
-            "controls": ", ".join(f"{name} {position}" for name, position in recording.controls.items()),
+            "controls": describe_all(recording.controls),
             "seconds": round(audio.duration_seconds(dataset.folder / recording.dry), 3),
         }
         for recording in dataset.manifest.recording

@@ -1,5 +1,7 @@
 """``dataset.toml``: what was recorded, with which knobs, for which role, and the checksum of every file."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -35,7 +37,7 @@ class Recording(Settings):
     role: Role
     dry: str
     wet: str
-    controls: dict[str, str | float] = {}
+    controls: dict[str, knobs.Position] = {}
     dry_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     wet_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -46,9 +48,13 @@ class Recording(Settings):
             raise ValueError("a path is relative to the manifest, uses '/', and stays in its folder")
         return path
 
+    def movements(self) -> dict[str, knobs.Movement]:
+        """Where each knob stands or goes."""
+        return {name: knobs.movement(position) for name, position in self.controls.items()}
+
     def rotations(self) -> dict[str, float]:
-        """Knob positions in [0, 1]."""
-        return {name: knobs.rotation(position) for name, position in self.controls.items()}
+        """Positions in [0, 1] of the knobs that stand still."""
+        return {name: move.rotations[0] for name, move in self.movements().items() if move.is_still}
 
 
 class Manifest(Settings):
@@ -90,13 +96,16 @@ class Dataset:
     @property
     def sha256(self) -> str:
         """Identity of the content: roles, knobs and file checksums, whatever the files are called."""
-        rows = [
-            (r.clip, r.role, sorted(r.rotations().items()), r.dry_sha256, r.wet_sha256) for r in self.manifest.recording
-        ]
+        rows = []
+        for r in self.manifest.recording:
+            positions = sorted((name, move.as_json()) for name, move in r.movements().items())
+            rows.append((r.clip, r.role, positions, r.dry_sha256, r.wet_sha256))
         return fingerprint(sorted(rows, key=str))
 
-    def recordings(self, role: Role, controls: dict[str, str | float] | None = None) -> list[Recording]:
-        """The recordings of a role whose knobs stand where ``controls`` says (knobs it does not name may be anywhere).
+    def recordings(self, role: Role, controls: Mapping[str, str | float] | None = None) -> list[Recording]:
+        """The recordings of a role whose knobs stand where ``controls`` says.
+
+        Knobs it does not name may be anywhere, and may move; one that it names stands still all the time.
 
         Raises
         ------
@@ -106,11 +115,11 @@ class Dataset:
         wanted = {name: knobs.rotation(position) for name, position in (controls or {}).items()}
         found = [r for r in self.manifest.recording if r.role == role and wanted.items() <= r.rotations().items()]
         if not found:
-            at = ", ".join(f"{name} {position}" for name, position in (controls or {}).items()) or "any knobs"
-            there = sorted({str(r.controls) for r in self.manifest.recording if r.role == role}) or ["none"]
+            at = knobs.describe_all(controls or {}) or "any knobs"
+            there = sorted({knobs.describe_all(r.controls) for r in self.manifest.recording if r.role == role})
             raise DatasetError(
                 f"{self.folder / MANIFEST}: no recording for {role} at {at}; there are {role} recordings at: "
-                + "; ".join(there)
+                + ("; ".join(there) or "none")
             )
         return found
 
@@ -128,7 +137,8 @@ class Dataset:
                     f"{path}: has changed since the dataset was made (SHA-256 {found[:12]}…, the manifest says "
                     f"{expected[:12]}…). Put the old file back, or make the dataset again"
                 )
-        return load_pair(self.folder / recording.dry, self.folder / recording.wet, self.sample_rate)
+        pair = load_pair(self.folder / recording.dry, self.folder / recording.wet, self.sample_rate)
+        return replace(pair, controls=recording.movements())
 
     def _check_roles(self, path: Path) -> None:
         """No dry audio may stand in two roles: the score would be that of audio the model was trained on."""

@@ -1,27 +1,32 @@
 """A dry signal and the simultaneous wet signal."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from drywet import audio
+from drywet.controls import Movement
 from drywet.errors import SignalError
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Simultaneous dry and wet signals, float32 of shape (T,), and their sample rate in Hz."""
+    """Simultaneous dry and wet signals, float32 of shape (T,), their sample rate in Hz, and where the knobs stood."""
 
     dry: np.ndarray
     wet: np.ndarray
     sample_rate: int
+    controls: Mapping[str, Movement] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.dry)
 
     def __getitem__(self, part: slice) -> "Pair":
-        return Pair(self.dry[part], self.wet[part], self.sample_rate)
+        begin = part.indices(len(self))[0] / self.sample_rate
+        controls = {name: move.from_then_on(begin) for name, move in self.controls.items()}
+        return Pair(self.dry[part], self.wet[part], self.sample_rate, controls)
 
 
 def load_pair(dry_path: Path | str, wet_path: Path | str, sample_rate: int | None = None) -> Pair:

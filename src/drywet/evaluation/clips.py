@@ -1,10 +1,12 @@
 """Held-out recordings to score an Effect on."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drywet.dataset import Dataset, Pair, load_pair
+from drywet import controls as knobs
+from drywet.dataset import Dataset, Pair, Recording, load_pair
 
 
 @dataclass(frozen=True)
@@ -18,23 +20,34 @@ class Clip:
     pair: Pair
     dry_path: Path
     wet_path: Path
-    controls: dict[str, str | float] = field(default_factory=dict)
+    controls: Mapping[str, knobs.Position] = field(default_factory=dict)  # where the knobs stood when it was recorded
     start: int | None = None
     stop: int | None = None
 
 
-def test_clips(dataset: Dataset, controls: dict[str, str | float]) -> list[Clip]:
-    """The test recordings of ``dataset`` with these knob positions, in the manifest's order."""
+def test_clips(dataset: Dataset, controls: Mapping[str, str | float]) -> list[Clip]:
+    """The test recordings of ``dataset`` with these knob positions, in the manifest's order.
+
+    Where the same music was recorded at several positions, the clips' names say which: ``chords at drive 9:00``.
+    """
+    recordings = dataset.recordings("test", controls)
     return [
         Clip(
-            name=recording.clip,
+            name=_name(recording, recordings),
             pair=dataset.load(recording),
             dry_path=dataset.folder / recording.dry,
             wet_path=dataset.folder / recording.wet,
             controls=recording.controls,
         )
-        for recording in dataset.recordings("test", controls)
+        for recording in recordings
     ]
+
+
+def _name(recording: Recording, recordings: list[Recording]) -> str:
+    same = [other.movements() for other in recordings if other.clip == recording.clip]
+    own = recording.movements()
+    differing = {name: recording.controls[name] for name in own if any(own[name] != other.get(name) for other in same)}
+    return f"{recording.clip} at {knobs.describe_all(differing)}" if differing else recording.clip
 
 
 def clip_of_files(

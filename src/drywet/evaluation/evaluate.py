@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from drywet import audio, executor, files, measures
+from drywet import controls as knobs
 from drywet.dataset import Dataset
 from drywet.effect import Effect, render
 from drywet.errors import RunError, SignalError
@@ -22,7 +23,9 @@ def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
 
     The row's errors are ratios, not percent: ``esr`` (aligned, over the whole clip), ``esr_best_lag`` with ``lag`` in
     samples (positive: the prediction trails), ``esr_published_compatible`` (one sample late, as the published study
-    compared), ``esr_linear`` (the best FIR filter of 512 taps on this very clip), ``mse`` and ``mae``.
+    compared), ``esr_linear`` (the best FIR filter of 512 taps on this very clip), ``mse`` and ``mae``. ``controls`` says
+    where the knobs stood in the recording: rotations, or [seconds, rotation] breakpoints. Those that the effect has
+    stand or move there too; its others stay at their defaults.
 
     Raises
     ------
@@ -48,6 +51,7 @@ def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
     esr_best_lag, lag = measures.best_lag_esr(wet64, predicted64)
     row = {
         "clip": clip.name,
+        "controls": {name: knobs.movement(position).as_json() for name, position in clip.controls.items()},
         "esr": float(measures.esr(wet64, predicted64)),
         "esr_best_lag": esr_best_lag,
         "lag": lag,
