@@ -13,13 +13,35 @@ from drywet.errors import RunError
 from drywet.models import FAMILIES, TrainedEffect, build, load_effect, model_bytes
 
 RATE = 44_100
-SMALL = {"lstm": {"hidden_size": 6, "skip": True}, "window-lstm": {"hidden_size": 6, "context": 9}}
+SMALL = {
+    "gain": {},
+    "grey-box": {"filters_after": 1},
+    "linear": {"taps": 9},
+    "static-curve": {},
+    "wiener-hammerstein": {"taps_before": 5, "taps_after": 7},
+    "gru": {"hidden_size": 6, "skip": True},
+    "lstm": {"hidden_size": 6, "skip": True},
+    "s4d": {},
+    "wavenet": {
+        "layer_arrays": [
+            {"channels": 5, "head_size": 3, "dilations": [1, 2, 40], "gated": True},
+            {"channels": 3, "head_size": 1, "kernel_size": 2, "dilations": [7, 1], "head_bias": True},
+        ],
+        "head_scale": 0.7,
+    },
+    "window-lstm": {"hidden_size": 6, "context": 9},
+}
+IN_TWO_LAYERS = {"gru in two layers": "gru", "lstm in two layers": "lstm"}
 KNOBS = {"drive": 0.3, "tone": 0.9}
 
 
 def small_model(family, controls=()):
     torch.manual_seed(0)
-    model = build(FAMILIES[family][0](controls=controls, **SMALL[family]))
+    if family in IN_TWO_LAYERS:
+        family, more = IN_TWO_LAYERS[family], {"layers": 2}
+    else:
+        more = {}
+    model = build(FAMILIES[family][0](controls=controls, **SMALL[family], **more))
     model.dry_scale.fill_(3.0)
     model.wet_scale.fill_(0.5)
     return model
@@ -29,7 +51,7 @@ def test_every_family_is_checked_here():
     assert set(SMALL) == set(FAMILIES)
 
 
-@pytest.fixture(params=list(SMALL))
+@pytest.fixture(params=[*SMALL, *IN_TWO_LAYERS])
 def family(request):
     return request.param
 

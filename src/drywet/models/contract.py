@@ -25,7 +25,7 @@ class ModelSettings(Settings):
 
     training: ClassVar[dict[str, Any]] = {}
 
-    family: str
+    family: str = ""
     controls: tuple[str, ...] = ()  # the knobs that the model follows, in this order
 
 

@@ -1,12 +1,18 @@
-"""The LSTM recurrence compiled for the CPU, for rendering.
+"""What the recurrent cells (``lstm_cell.py``, ``gru_cell.py``) share, compiled for the CPU.
 
-torch spends some microseconds of bookkeeping on every time step of a single signal; this loop spends them on
-arithmetic. It is float32, allocates nothing inside the loop, and gives the same bits for any block size, because it
-treats every sample alike.
+torch spends some microseconds of bookkeeping on every time step; these loops spend them on arithmetic. They allocate
+nothing per time step, and treat every time step alike, so a signal's bits do not depend on how it is cut into blocks.
+
+Two habits make LLVM use vector instructions. Arrays are indexed in place (``gates[t, b, 0, j]``, with ``j`` from zero),
+because slices are reference-counted and a start other than zero brings a test for negative indices. And few arrays
+meet in one loop, and at most one place of each is written, because LLVM gives up where it would have to check many pairs for
+overlap, and finds overlap where two gates of one array are written.
 """
 
 import numpy as np
 from numba import njit
+
+from drywet.models.tiles import ROWS, multiply_add
 
 # tanh(x) ~ x P(x^2) / Q(x^2) on |x| <= 9: least maximum relative error, found by Sanathanan-Koerner iteration with
 # Lawson weights; 2.1e-8 in exact arithmetic, 3.4e-7 absolute in float32 (tests/models/test_recurrence.py).
@@ -17,10 +23,12 @@ P0, P1, P2, P3, P4 = (
 Q1, Q2, Q3, Q4 = (
     np.float32(c) for c in (0.4671434230996893, 2.587698709196881e-2, 3.285636925791469e-4, 7.77657006596561e-7)
 )
-ONE, HALF, NINE = np.float32(1.0), np.float32(0.5), np.float32(9.0)
+ONE, HALF, NINE = np.float32(1.0), np.float32(0.5), np.float32(9.0)  # a plain 1 would make float64 of float32
 
 # Sums may be reordered, but NaN and infinity must show: a diverged model is not hidden.
 FAST = {"contract", "nsz", "arcp", "reassoc"}
+
+STEPS = 4  # time steps whose weight gradients are one matrix product: its sums are loaded and stored once for all
 
 
 @njit(inline="always", fastmath=FAST)
@@ -31,53 +39,107 @@ def fast_tanh(x):
     return x * (P0 + u * (P1 + u * (P2 + u * (P3 + u * P4)))) / (ONE + u * (Q1 + u * (Q2 + u * (Q3 + u * Q4))))
 
 
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
-def lstm_signal(drive, input_weight, recurrent_weight, bias, output_weight, output_bias, h, c, out):
-    """One LSTM layer and a dense output over one signal.
+@njit(forceinline=True, fastmath=FAST, error_model="numpy")
+def add_row(a, row, w, out):
+    """``out += a[row] @ w``: ``a`` (M, K), ``w`` (K, N), ``out`` (N,)."""
+    steps = len(w)
+    for k in range(0, steps - 7, 8):  # eight at a time: fewer passes over the row
+        a0, a1, a2, a3 = a[row, k], a[row, k + 1], a[row, k + 2], a[row, k + 3]
+        a4, a5, a6, a7 = a[row, k + 4], a[row, k + 5], a[row, k + 6], a[row, k + 7]
+        for j in range(len(out)):
+            out[j] += (a0 * w[k, j] + a1 * w[k + 1, j] + a2 * w[k + 2, j] + a3 * w[k + 3, j]) + (
+                a4 * w[k + 4, j] + a5 * w[k + 5, j] + a6 * w[k + 6, j] + a7 * w[k + 7, j]
+            )
+    for k in range(steps - steps % 8, steps):
+        factor = a[row, k]
+        for j in range(len(out)):
+            out[j] += factor * w[k, j]
 
-    Equations as in Hochreiter & Schmidhuber 1997 with forget gate (Gers 2000), gates in the order input, forget,
-    candidate, output; sigmoid(x) = 0.5 + 0.5 tanh(x / 2).
 
-    Parameters
-    ----------
-    drive : float32, shape (T,)
-        Input, already scaled.
-    input_weight, bias : float32, shape (4H,)
-        ``bias`` is the sum of both biases and of whatever constant inputs (knobs) contribute.
-    recurrent_weight : float32, shape (H, 4H)
-    output_weight : float32, shape (H,)
-    output_bias : float32
-    h, c : float32, shape (H,)
-        State, changed in place.
-    out : float32, shape (T,)
-        Filled with the output.
+@njit(fastmath=FAST, error_model="numpy")
+def add_product(a, transposed, w, out):
+    """``out += a @ w``, or ``a.T @ w`` when ``transposed``; all C-contiguous.
+
+    As :func:`~drywet.models.tiles.multiply_add`, but quick also in the rows that fill no tile.
     """
-    hidden = len(h)
-    gates = np.empty(4 * hidden, np.float32)
-    for t in range(len(drive)):
-        x = drive[t]
-        for j in range(4 * hidden):
-            gates[j] = bias[j] + input_weight[j] * x
-        for k in range(0, hidden - 3, 4):  # four rows at a time: fewer passes over the gates
-            h0, h1, h2, h3 = h[k], h[k + 1], h[k + 2], h[k + 3]
-            for j in range(4 * hidden):
-                gates[j] += (
-                    h0 * recurrent_weight[k, j]
-                    + h1 * recurrent_weight[k + 1, j]
-                    + h2 * recurrent_weight[k + 2, j]
-                    + h3 * recurrent_weight[k + 3, j]
+    whole = len(out) - len(out) % ROWS
+    if whole:
+        multiply_add(a, transposed, w, out[:whole])
+    for row in range(whole, len(out)):
+        if transposed:
+            add_row(a.T, row, w, out[row])
+        else:
+            add_row(a, row, w, out[row])
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def project(x, weight, constant, out):
+    """``out = constant + x @ weight``: (B, N) from ``x`` (B, F), ``weight`` (F, N) and ``constant`` (B, N or more)."""
+    rows, columns = out.shape
+    if len(weight) == 1:  # the first layer, whose input is one number
+        for b in range(rows):
+            value = x[b, 0]
+            for j in range(columns):
+                out[b, j] = constant[b, j] + value * weight[0, j]
+    else:
+        for b in range(rows):
+            for j in range(columns):
+                out[b, j] = constant[b, j]
+        add_product(x, False, weight, out)
+
+
+@njit(fastmath=FAST, error_model="numpy")
+def collect(
+    x, h, input_slopes, slopes, input_weight, grad_x, grad_constant, grad_input, grad_recurrent
+):  # fmt: skip
+    """Add what some time steps contribute to the gradients that do not run back in time.
+
+    ``x`` (S, B, F), ``h`` (S, B, H); ``slopes`` (S, B, N): gradient before the curves of what ``h`` was multiplied into,
+    and ``input_slopes`` (S, B, N) of what ``x`` was; ``input_weight`` (N, F). Added to are ``grad_x`` (S, B, F), unless
+    it is empty, ``grad_constant`` (B, N or more), ``grad_input`` (F, N), ``grad_recurrent`` (H, N).
+    """
+    steps, batch, columns = slopes.shape
+    features, rows = x.shape[2], steps * batch
+    flat = input_slopes.reshape(rows, columns)
+    for b in range(batch):
+        for s in range(0, steps - 3, 4):  # fewer passes over the row
+            for j in range(columns):
+                grad_constant[b, j] += (
+                    input_slopes[s, b, j]
+                    + input_slopes[s + 1, b, j]
+                    + input_slopes[s + 2, b, j]
+                    + input_slopes[s + 3, b, j]
                 )
-        for k in range(hidden - hidden % 4, hidden):
-            for j in range(4 * hidden):
-                gates[j] += h[k] * recurrent_weight[k, j]
-        for j in range(hidden):
-            input_gate = HALF + HALF * fast_tanh(HALF * gates[j])
-            forget_gate = HALF + HALF * fast_tanh(HALF * gates[hidden + j])
-            candidate = fast_tanh(gates[2 * hidden + j])
-            output_gate = HALF + HALF * fast_tanh(HALF * gates[3 * hidden + j])
-            c[j] = forget_gate * c[j] + input_gate * candidate
-            h[j] = output_gate * fast_tanh(c[j])
-        y = output_bias
-        for j in range(hidden):
-            y += output_weight[j] * h[j]
-        out[t] = y
+        for s in range(steps - steps % 4, steps):
+            for j in range(columns):
+                grad_constant[b, j] += input_slopes[s, b, j]
+    add_product(x.reshape(rows, features), True, flat, grad_input)
+    add_product(h.reshape(rows, h.shape[2]), True, slopes.reshape(rows, columns), grad_recurrent)
+    if len(grad_x):
+        add_product(flat, False, input_weight, grad_x.reshape(rows, features))
+
+
+@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+def dense_forward(h, weight, bias, out):
+    """``out`` (B, T) from the hidden units ``h`` (T + 1, B, H), whose row 0 is the state before."""
+    batch, length = out.shape
+    for t in range(length):
+        for b in range(batch):
+            total = weight.dtype.type(0)
+            for j in range(len(weight)):
+                total += weight[j] * h[t + 1, b, j]
+            out[b, t] = bias[0] + total
+
+
+@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+def dense_backward(grad_out, h, weight, grad_h, grad_weight):
+    """Fill ``grad_h`` (T + 1, B, H), with zeros in row 0, and add to ``grad_weight`` (H,), from ``grad_out`` (B, T)."""
+    batch, length = grad_out.shape
+    grad_h[0] = 0
+    for t in range(length):
+        for b in range(batch):
+            slope = grad_out[b, t]
+            for j in range(len(weight)):
+                grad_h[t + 1, b, j] = slope * weight[j]
+            for j in range(len(weight)):
+                grad_weight[j] += slope * h[t + 1, b, j]

@@ -20,8 +20,8 @@ else:
     ROWS, LANES, VECTORS = 4, 8, 2
 
 
-def _make_tile(vectors):
-    """An intrinsic for ``out[r, c] += sum_k a[r, k] w[k, c]`` on ROWS rows and ``vectors * LANES`` columns."""
+def _make_tile(vectors, lanes=LANES):
+    """An intrinsic for ``out[r, c] += sum_k a[r, k] w[k, c]`` on ROWS rows and ``vectors * lanes`` columns."""
 
     @intrinsic
     def tile(typing_context, a, transposed, w, out, row, column):
@@ -35,7 +35,7 @@ def _make_tile(vectors):
             )
             _, transposed, _, _, first_row, column = arguments
             element = context.get_data_type(a_type.dtype)
-            vector = ir.VectorType(element, LANES)
+            vector = ir.VectorType(element, lanes)
             lane = ir.IntType(32)
             size = column.type
 
@@ -55,7 +55,7 @@ def _make_tile(vectors):
 
             def out_pointer(row, number):
                 offset = builder.mul(builder.add(first_row, ir.Constant(size, row)), out_stride)
-                offset = builder.add(offset, builder.add(column, ir.Constant(size, number * LANES)))
+                offset = builder.add(offset, builder.add(column, ir.Constant(size, number * lanes)))
                 return vector_at(out_array.data, offset)
 
             places = [(row, number) for row in range(ROWS) for number in range(vectors)]
@@ -71,7 +71,7 @@ def _make_tile(vectors):
             sums = [builder.phi(vector) for _ in places]
             w_row = builder.add(builder.mul(k, w_stride), column)
             w_values = [
-                builder.load(vector_at(w_array.data, builder.add(w_row, ir.Constant(size, n * LANES))), align=align)
+                builder.load(vector_at(w_array.data, builder.add(w_row, ir.Constant(size, n * lanes))), align=align)
                 for n in range(vectors)
             ]
             k_offset = builder.mul(k, step_stride)
@@ -80,11 +80,11 @@ def _make_tile(vectors):
                 offset = builder.add(k_offset, builder.mul(ir.Constant(size, row), row_stride))
                 scalar = builder.load(builder.gep(a_start, [offset]))
                 single = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(lane, 0))
-                zeros = ir.Constant(ir.VectorType(lane, LANES), [0] * LANES)
+                zeros = ir.Constant(ir.VectorType(lane, lanes), [0] * lanes)
                 broadcast.append(builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), zeros))
             bits = "f32" if a_type.dtype == types.float32 else "f64"
             fma_type = ir.FunctionType(vector, [vector] * 3)
-            fma = cgutils.get_or_insert_function(builder.module, fma_type, f"llvm.fma.v{LANES}{bits}")
+            fma = cgutils.get_or_insert_function(builder.module, fma_type, f"llvm.fma.v{lanes}{bits}")
             following = [
                 builder.call(fma, [broadcast[row], w_values[number], total])
                 for (row, number), total in zip(places, sums, strict=True)
@@ -112,6 +112,8 @@ def _make_tile(vectors):
 
 
 _full_tile, _tile_2, _tile_1 = (_make_tile(vectors) for vectors in (VECTORS, 2, 1))
+_HALF = 8  # columns of a narrow matrix, where LANES are more
+_half_tile = _make_tile(1, _HALF)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"})
@@ -133,6 +135,9 @@ def multiply_add(a, transposed, w, out):
             _tile_2(a, transposed, w, out, row, column)
         elif left == 1:
             _tile_1(a, transposed, w, out, row, column)
+        if columns - whole_columns >= _HALF:
+            _half_tile(a, transposed, w, out, row, whole_columns)
+    whole_columns += (columns - whole_columns) // _HALF * _HALF
     for row in range(rows):
         for k in range(len(w)):
             factor = a[k, row] if transposed else a[row, k]

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from drywet.models.contract import Model, ModelSettings, State
-from drywet.models.recurrence_training import lstm_with_output
+from drywet.models.lstm_cell import LSTM_CELL
+from drywet.models.recurrent_layers import recurrent_output
 from drywet.models.tiles import ROWS
 
 _WINDOWS_AT_ONCE = 256  # while rendering: bounds memory (256 x 88 x 4 x 96 float32 are 35 MB), and fits caches better
@@ -68,18 +69,19 @@ class WindowLSTM(Model):
 
     def predict(self, windows: Tensor, controls: Tensor) -> Tensor:
         """The wet sample (N,) that belongs to the last sample of each window (N, context)."""
-        signal = (windows * self.dry_scale).T  # (context, N)
+        scaled = windows * self.dry_scale
         if windows.device.type == "cpu":
             # Whole tiles of windows, so that a window has the same bits whatever others it is predicted with.
             missing = -len(windows) % ROWS
-            signal, knobs = pad(signal, (0, missing)), pad(controls, (0, 0, 0, missing))
-            zeros = signal.new_zeros(signal.shape[1], self.settings.hidden_size)
-            output, _, _ = lstm_with_output(self.recurrent, self.dense, signal, knobs, zeros, zeros)
-            return output[-1, : len(windows)] * self.wet_scale
-        return self._predict_by_torch(signal, controls) * self.wet_scale
+            if missing:
+                scaled, controls = pad(scaled, (0, 0, 0, missing)), pad(controls, (0, 0, 0, missing))
+            zeros = scaled.new_zeros(len(scaled), self.settings.hidden_size)
+            output, _ = recurrent_output(LSTM_CELL, self.recurrent, self.dense, scaled, controls, (zeros, zeros))
+            return output[: len(windows), -1] * self.wet_scale
+        return self._predict_by_torch(scaled, controls) * self.wet_scale
 
-    def _predict_by_torch(self, signal: Tensor, controls: Tensor) -> Tensor:
+    def _predict_by_torch(self, scaled: Tensor, controls: Tensor) -> Tensor:
         """By torch's own layer: on a GPU, and the oracle of the tests."""
-        knobs = controls.expand(len(signal), *controls.shape)  # (context, N, C)
-        hidden, _ = self.recurrent(torch.cat([signal.unsqueeze(-1), knobs], dim=-1))
+        knobs = controls.expand(scaled.shape[1], *controls.shape)  # (context, N, C)
+        hidden, _ = self.recurrent(torch.cat([scaled.T.unsqueeze(-1), knobs], dim=-1))
         return self.dense(hidden[-1]).squeeze(-1)

@@ -1,0 +1,85 @@
+"""A causal FIR filter with its gradient, compiled for the CPU.
+
+Every output sample is one sum over the taps, always in the same order, so no cutting of a signal into blocks changes a
+bit. A library's convolution chooses its method by the length of the signal and does not promise that.
+"""
+
+import torch
+from numba import njit
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
+
+from drywet.models.recurrence import FAST
+
+
+def fir_filter(signal: Tensor, taps: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+    """``sum_k taps[k] signal[t - k]`` (B, T) and the next ``past``, with gradients for everything.
+
+    Parameters
+    ----------
+    signal : tensor, shape (B, T)
+    taps : tensor, shape (K,)
+    past : tensor, shape (B, K - 1)
+        The last input samples before ``signal``, oldest first.
+    """
+    history = torch.cat([past, signal], dim=1)  # (B, K - 1 + T)
+    filtered = _FIR.apply(history.cpu(), taps.cpu()).to(signal.device)
+    return filtered, history[:, signal.shape[1] :]
+
+
+class _FIR(torch.autograd.Function):
+    """``taps`` (K,) over ``history`` (B, K - 1 + T), output (B, T)."""
+
+    @staticmethod
+    def forward(ctx, history, taps):
+        history, taps = history.contiguous(), taps.contiguous()
+        ctx.save_for_backward(history, taps)
+        return _weigh(history, taps.flip(0))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_out):
+        history, taps = ctx.saved_tensors
+        margin = len(taps) - 1
+        grad_history = _weigh(pad(grad_out, (margin, margin)), taps) if ctx.needs_input_grad[0] else None
+        grad_taps = torch.zeros_like(taps)
+        _add_products(grad_out.contiguous().numpy(), history.numpy(), grad_taps.numpy())
+        return grad_history, grad_taps.flip(0)
+
+
+def _weigh(history: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum of every ``len(weights)`` consecutive samples."""
+    out = history.new_empty(len(history), history.shape[1] - len(weights) + 1)
+    _weighted_sums(history.contiguous().numpy(), weights.contiguous().detach().numpy(), out.numpy())
+    return out
+
+
+@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+def _weighted_sums(history, weights, out):
+    """``out`` (B, T) from ``history`` (B, K - 1 + T) and ``weights`` (K,), oldest sample first."""
+    for b in range(len(out)):
+        for t in range(out.shape[1]):
+            total = weights.dtype.type(0)
+            for k in range(len(weights)):
+                total += weights[k] * history[b, t + k]
+            out[b, t] = total
+
+
+@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+def _add_products(grad_out, history, grad_weights):
+    """``grad_weights[k] += sum_t grad_out[t] history[t + k]``, four samples at a time: fewer passes over the sums."""
+    length = grad_out.shape[1]
+    for b in range(len(grad_out)):
+        for t in range(0, length - 3, 4):
+            g0, g1, g2, g3 = grad_out[b, t], grad_out[b, t + 1], grad_out[b, t + 2], grad_out[b, t + 3]
+            for k in range(len(grad_weights)):
+                grad_weights[k] += (
+                    g0 * history[b, t + k]
+                    + g1 * history[b, t + 1 + k]
+                    + g2 * history[b, t + 2 + k]
+                    + g3 * history[b, t + 3 + k]
+                )
+        for t in range(length - length % 4, length):
+            for k in range(len(grad_weights)):
+                grad_weights[k] += grad_out[b, t] * history[b, t + k]
