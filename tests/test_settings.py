@@ -19,7 +19,7 @@ def run_settings(**changes):
         ("training__learning_rte", "did you mean 'learning_rate'"),
         ("training__tbptt_lenght", "did you mean 'tbptt_length'"),
         ("sede", "did you mean 'seed'"),
-        ("training__zzz", "known are: recipe, learning_rate"),
+        ("training__zzz", "known are: recipe, loss, learning_rate"),
     ],
 )
 def test_a_misspelt_setting_stops_with_the_nearest_name(setting, message):

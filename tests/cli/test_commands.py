@@ -14,7 +14,7 @@ import pytest
 from drywet import audio
 
 RATE = 44_100
-QUICK = ["--set", "model.hidden_size=6", "--set", "training.batch_size=8", "--budget", "2epochs"]
+QUICK = ["--model", "lstm", "--set", "model.hidden_size=6", "--set", "training.batch_size=8", "--budget", "2epochs"]
 
 
 def drywet(*arguments, cwd, status=0):
@@ -114,8 +114,19 @@ def test_bad_recordings_are_one_clear_error_and_leave_nothing(trained, tmp_path,
     [
         (["train", "none.wav", "none.wav"], 3, "no such file"),
         (["train", "dry.wav", "wet.wav", "--budget", "soon"], 4, "written 120s, 2min, 1h or 20epochs"),
-        (["train", "dry.wav", "wet.wav", "--model", "lstn"], 4, "no model family named 'lstn'; there are: lstm"),
-        (["train", "dry.wav", "wet.wav", "--set", "model.hiden_size=3"], 4, "did you mean 'hidden_size'"),
+        (["train", "dry.wav", "wet.wav", "--model", "lstn"], 4, "no model family named 'lstn'; did you mean 'lstm'?"),
+        (["train", "dry.wav", "wet.wav", "--model", "guitar"], 4, "there are: "),
+        (["train", "dry.wav", "wet.wav", "--set", "model.hidden_size=3"], 4, "say which with --model"),
+        (
+            ["train", "dry.wav", "wet.wav", "--model", "lstm", "--set", "model.hiden_size=3"],
+            4,
+            "did you mean 'hidden_size'",
+        ),
+        (["train", "dry.wav", "wet.wav", "--model", "s4d", "--budget", "0.0001s"], 4, "too small for one update"),
+        (["train", "dry.wav", "wet.wav", "--model", "s4d", "--set", "training.loss=esrr"], 4, "did you mean 'esr'"),
+        (["train", "dry.wav"], 3, "is no dataset"),
+        (["render", "run", "dry.wav", "out.wav", "--knob", "drive"], 4, "write it as name=position"),
+        (["render", "run", "dry.wav", "out.wav", "--knob", "drive=3:00"], 4, "no knob named 'drive'"),
         (["train", "dry.wav", "wet.wav", "--set", "seed"], 4, "write it as name=value"),
         (["evaluate", "nowhere", "dry.wav", "wet.wav"], 5, "no such file"),
         (["evaluate", "run"], 4, "give a dry and a wet file"),
@@ -144,7 +155,19 @@ def test_debug_shows_the_traceback(trained):
 def test_ctrl_c_keeps_the_best_model_and_the_same_command_goes_on(trained, tmp_path):
     for name in ("dry.wav", "wet.wav"):
         shutil.copy(trained[0] / name, tmp_path / name)
-    command = ["train", "dry.wav", "wet.wav", "--out", "run", "--set", "model.hidden_size=6", "--budget", "15s"]
+    command = [
+        "train",
+        "dry.wav",
+        "wet.wav",
+        "--out",
+        "run",
+        "--model",
+        "lstm",
+        "--set",
+        "model.hidden_size=6",
+        "--budget",
+        "15s",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "drywet", *command],
         cwd=tmp_path,
@@ -219,6 +242,25 @@ def test_dataset_and_study_commands(tmp_path, small_dataset):
     assert len(shown) == 8
 
 
+def test_a_dataset_for_all_drives_is_rendered_and_shown(tmp_path):
+    short = ["--set", "train_seconds=4", "--set", "validation_seconds=1", "--set", "riff_seconds=1"]
+    drives = ["--train-drive", "7:00,1", "--moving", "1", "--validation-drive", "12:00", "--test-drive", "0.35"]
+    done = drywet("dataset", "render", "all", *drives, *short, cwd=tmp_path)
+    assert "10 recordings" in done.stdout
+    shown = drywet("dataset", "show", "all", cwd=tmp_path).stdout
+    assert "drive 0.0 at 0 s to 1.0 at 0.66" in shown
+    rows = json.loads(drywet("dataset", "show", "all", "--json", cwd=tmp_path).stdout)
+    assert rows[0]["controls"] == "drive 7:00, tone 12:00, level 12:00"
+    assert [row["id"] for row in rows if row["role"] == "validation"] == ["validation-riff-drive-0.5"]
+    for wrong, message in (
+        (["--test-drive", "0.5,12:00"], "stands there twice"),
+        (["--train-drive", "6:00"], "outside"),
+        (["--all-drives", "--set", "drive.Low=0.2"], "exclude each other"),
+    ):
+        assert message in drywet("dataset", "render", "wrong", *wrong, *short, cwd=tmp_path, status=4).stderr
+    assert not (tmp_path / "wrong").exists()
+
+
 def test_doctor_names_versions_and_what_is_missing(tmp_path):
     rows = json.loads(drywet("doctor", "--json", cwd=tmp_path).stdout)
     assert {"drywet", "torch", "processor", "disk here", "audio devices"} <= {row["what"] for row in rows}
@@ -244,5 +286,6 @@ def test_help_is_quick_to_load_and_every_command_shows_an_example(tmp_path):
         ["demo"],
         ["study", "run"],
         ["dataset", "import"],
+        ["dataset", "render"],
     ):
         assert "Example: drywet" in drywet(*command, "--help", cwd=tmp_path).stdout.replace("`", "")

@@ -7,7 +7,7 @@ from drywet.analysis import read_study
 from drywet.errors import DatasetError, RunError, SettingsError
 from drywet.evaluation import evaluate_study
 from drywet.training import RunConfig, load_study, load_training_data, open_study, preset_names, train_study
-from drywet.training.estimate import estimate_seconds, estimate_study_seconds
+from drywet.training.estimate import estimate, estimate_study_seconds
 
 STUDY = """
 format = 1
@@ -116,6 +116,16 @@ def test_a_study_runs_evaluates_and_goes_on_where_it_stopped(study_file, small_d
     assert results.runs[2].missing == "finished, not evaluated"
 
 
+def test_one_model_with_a_knob_runs_as_a_study_and_is_scored_at_every_position(study_file, small_dataset, tmp_path):
+    text = STUDY.replace('family = "lstm"', 'family = "lstm"\ncontrols = ["drive"]')
+    study_file.write_text(text[: text.index("[[factor]]")] + text[text.rindex("[[factor]]") :])
+    study = open_study(load_study(study_file), tmp_path / "study", small_dataset.folder)
+    assert [outcome.error for outcome in train_study(study, executor.Inline())] == [None, None]
+    for outcome in evaluate_study(study.folder, executor.Inline()):
+        assert [row["controls"]["drive"] for row in outcome.result] == [0.2, 0.8, 0.2, 0.8]
+    assert len(read_study(study.folder).clips) == 4
+
+
 def test_a_run_that_fails_does_not_stop_the_others(study_file, small_dataset, tmp_path):
     study = open_study(load_study(study_file), tmp_path / "study", small_dataset.folder)
     files.write_text(study.runs[1][1] / "song.txt", "not a run folder")
@@ -166,9 +176,9 @@ def test_a_study_without_audio_asks_for_it(study_file, tmp_path):
 def test_the_estimate_scales_with_the_budget_and_the_processes(study_file, small_dataset):
     configs = load_study(study_file).configs()
     data = load_training_data(small_dataset, {"drive": "9:00"})
-    one = estimate_seconds(configs[0], data)
+    one = estimate(configs[0], data).seconds
     longer = load_study(study_file, {"run.training.budget": "100epochs"}).configs()
-    assert 20 * one < estimate_seconds(longer[0], data) < 500 * one
+    assert 20 * one < estimate(longer[0], data).seconds < 500 * one
     timed = load_study(study_file, {"run.training.budget": "60s"}).configs()
     assert estimate_study_seconds(timed, data, jobs=2) == 120.0
 

@@ -36,11 +36,12 @@ def _options(
 
 
 def _mount() -> None:
-    from drywet.cli import circuit, dataset, demo, doctor, evaluate, render, report, study, train
+    from drywet.cli import circuit, dataset, demo, doctor, evaluate, models, render, report, study, train
 
     app.command()(demo.demo)
     app.command()(train.train)
     app.command()(evaluate.evaluate)
+    app.command()(models.models)
     app.command()(render.render)
     app.command()(report.report)
     app.command()(doctor.doctor)

@@ -78,6 +78,17 @@ def parse_settings(assignments: list[str] | None) -> dict[str, Any]:
     return settings
 
 
+def parse_knobs(assignments: list[str] | None) -> dict[str, str]:
+    """``["drive=3:00"]`` as ``{"drive": "3:00"}``."""
+    knobs = {}
+    for assignment in assignments or []:
+        name, equals, position = assignment.partition("=")
+        if not equals or not name:
+            raise SettingsError(f"--knob {assignment}: write it as name=position, for example drive=3:00 or drive=0.8")
+        knobs[name.strip()] = position.strip()
+    return knobs
+
+
 @contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     """Inside, the first Ctrl-C only asks to stop (the yielded function turns True), so that work ends tidily.

@@ -11,6 +11,9 @@ def render(
     run: Path = typer.Argument(help="Run folder, or a model file (.safetensors)."),
     dry: Path = typer.Argument(help="A mono sound file at the model's sample rate."),
     out: Path = typer.Argument(help="Where the wet sound goes (24 bit)."),
+    knob: list[str] = typer.Option(
+        None, help="Position of a knob that the model follows: --knob drive=3:00. Repeatable."
+    ),
 ) -> None:
     """Play a dry recording through a trained model.
 
@@ -21,8 +24,9 @@ def render(
     from drywet.models import load_effect
 
     effect = load_effect(run)
+    knobs = common.parse_knobs(knob)
     samples, rate = audio.read(dry, sample_rate=effect.sample_rate)
     common.refuse_same_file(dry, out)
-    clipped = audio.write(out, render_effect(effect, samples), rate)
+    clipped = audio.write(out, render_effect(effect, samples, knobs), rate)
     common.report_clipping(out, clipped)
     common.stdout.print(f"{out}: {len(samples) / rate:.1f} s at {rate} Hz")

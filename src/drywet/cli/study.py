@@ -98,7 +98,8 @@ def run_study(
         study = open_study(settings, folder, dataset, workers, lambda share: stage.update(0, share))
         stage.update(1, 1.0)
     configs = [config for config, _ in study.runs]
-    data = load_training_data(study.dataset, configs[0].settings.controls)
+    first = configs[0].settings
+    data = load_training_data(study.dataset, first.controls, first.model.controls)
     seconds = estimate_study_seconds(configs, data, getattr(workers, "jobs", 1))
     common.stderr.print(
         f"{len(configs)} runs, about {common.duration(seconds)} at most; Ctrl-C stops, the same command goes on"

@@ -1,6 +1,8 @@
 """``drywet train``: from a dry and a wet recording to a model, its score, and a report."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -8,33 +10,57 @@ from drywet.cli import common, progress
 
 
 def train(
-    dry: Path = typer.Argument(help="What went into the device: a mono sound file."),
-    wet: Path = typer.Argument(help="What came out at the same time: same length, same sample rate."),
-    out: Path = typer.Option(None, "--out", "-o", help="Run folder. Default: runs/<wet name>-<settings hash>."),
+    dry: Path = typer.Argument(help="What went into the device, a mono sound file; or a dataset folder, without WET."),
+    wet: Path = typer.Argument(None, help="What came out at the same time: same length, same sample rate."),
+    out: Path = typer.Option(
+        None, "--out", "-o", help="Run folder. Default: runs/<name>-<hash of all that was asked>."
+    ),
     budget: str = typer.Option("120s", help="How long to train: 120s, 2min, or 20epochs (repeats to the bit)."),
-    model: str = typer.Option("lstm", help="Model family: lstm (carried state) or window-lstm."),
+    model: str = typer.Option(None, help="Model family, see drywet models. Default: chosen by a short trial."),
     seed: int = typer.Option(25, help="Seed of the weights and of the order of the audio."),
     set_: list[str] = typer.Option(None, "--set", help="Any setting, e.g. --set model.hidden_size=16. Repeatable."),
+    threads: int = typer.Option(None, min=1, help="Processor cores to use. Default: all."),
     json_: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
-    """Learn a device from one recording of it.
+    """Learn a device from one recording of it, or from a dataset.
 
-    The recording is cut in time: the first part trains, a later one chooses the best moment, the last one gives the
+    A recording is cut in time: the first part trains, a later one chooses the best moment, the last one gives the
     score. Interrupt with Ctrl-C whenever it is good enough; the same command goes on.
 
     Example: `drywet train dry.wav wet.wav --budget 2min --out runs/my-pedal`
+
+    One model for all positions of a knob: `drywet train my-dataset --set model.controls='["drive"]'`
     """
     from drywet import evaluation, report
+    from drywet.dataset import Dataset
+    from drywet.executor import available_cores
     from drywet.models import load_effect
     from drywet.training import recording
     from drywet.training import train as train_run
     from drywet.training.run import open_run
 
-    prepared = recording.prepare(dry, wet, model, budget, seed, common.parse_settings(set_))
-    folder = out or Path("runs") / f"{wet.stem}-{prepared.config.run_id(prepared.data.sha256)}"
-    common.stderr.print(f"{recording.describe(prepared)}\nrun folder: {folder}")
+    threads = threads or available_cores()
+    asked: dict[str, Any] = {
+        "family": model,
+        "budget": budget,
+        "seed": seed,
+        "changes": common.parse_settings(set_),
+        "out": out,
+    }
+    with progress.stage("trial", 1) if model is None else nullcontext() as trial:
+        asked |= {"threads": threads}
+        if trial:
+            asked["report"] = lambda status: trial.update(0, status.share)
+        if wet is None:
+            dataset = Dataset(dry)
+            prepared = recording.prepare_dataset(dataset, **asked)
+        else:
+            prepared = recording.prepare(dry, wet, **asked)
+    _print_plan(prepared, threads)
+    folder = prepared.folder
     open_run(folder, prepared.config, prepared.data.sha256)
-    recording.remember(folder, prepared)  # first of all, so that no model is ever there without its split
+    if isinstance(prepared, recording.PreparedRecording):
+        recording.remember(folder, prepared)  # first of all, so that no model is ever there without its split
     with common.stop_on_interrupt() as should_stop, progress.stage("training", 1) as stage:
         status = train_run(
             prepared.config,
@@ -42,37 +68,72 @@ def train(
             folder,
             report=lambda status: stage.update(0, status.share, progress.best_note(status.best_esr)),
             should_stop=should_stop,
+            threads=threads,
         )
         stage.update(1, 1.0, progress.best_note(status.best_esr))
     if status.best_esr is None:
         common.stderr.print("stopped before the first validation: no model yet. The same command goes on")
         raise typer.Exit(130)
-    test = prepared.split.test
-    clip = evaluation.clip_of_files(dry, wet, test.start, test.stop)
-    rows = evaluation.evaluate(load_effect(folder), [clip], folder)
+    if isinstance(prepared, recording.PreparedRecording):
+        clips = [evaluation.clip_of_files(dry, wet, prepared.split.test.start, prepared.split.test.stop)]
+    else:
+        clips = evaluation.test_clips(dataset, prepared.config.settings.controls)
+    rows = evaluation.evaluate(load_effect(folder), clips, folder)
     page = report.build_run_report(folder)
     if json_:
         common.print_json({"run": str(folder), "report": str(page), "state": status.state, "rows": rows})
         return
-    _print_result(rows[0], folder, page, status.state == "interrupted")
+    _print_result(rows, folder, page, status.state == "interrupted")
 
 
-def _print_result(row: dict, folder: Path, page: Path, interrupted: bool) -> None:
+def _print_plan(prepared, threads: int) -> None:
+    """What will be done, what it takes, and why this model; SettingsError if the budget is too small to do anything."""
+    from drywet.errors import SettingsError
+    from drywet.models import build
+    from drywet.training import recording
+    from drywet.training.estimate import estimate
+
+    say, settings = common.stderr.print, prepared.config.settings
+    if isinstance(prepared, recording.PreparedRecording):
+        say(recording.describe(prepared))
+    if prepared.why:
+        say(f"model: {prepared.why}")
+    cost = estimate(prepared.config, prepared.data, threads)
+    if cost.seconds < cost.update_seconds:
+        raise SettingsError(
+            f"--budget {settings.training.budget}: too small for one update, which takes {cost.update_seconds:.3g} s here"
+        )
+    memory = f", {cost.memory / 1e6:.0f} MB of memory" if cost.memory else ""
+    network = build(settings.model)
+    say(
+        f"{settings.model.family}: {network.parameter_count()} parameters, {network.macs_per_sample()} multiplications per "
+        f"sample; about {common.duration(cost.seconds)} on {threads} cores, {cost.epochs:.3g} epochs{memory}"
+    )
+    say(f"run folder: {prepared.folder}")
+
+
+def _print_result(rows: list[dict], folder: Path, page: Path, interrupted: bool) -> None:
+    from statistics import mean
+
     from drywet.analysis import describe_esr
 
     out = common.stdout.print
-    out(
-        f"test ESR {common.percent(row['esr'])} on {row['seconds']:.1f} s that training never saw: {describe_esr(row['esr'])}"
-    )
-    out(f"the best linear filter scores {common.percent(row['esr_linear'])} there")
-    if row["esr"] >= row["esr_linear"]:
+    esr, linear = mean(row["esr"] for row in rows), mean(row["esr_linear"] for row in rows)
+    what = f"{sum(row['seconds'] for row in rows):.1f} s that training never saw"
+    if len(rows) > 1:
+        what += f" ({len(rows)} recordings, mean; worst {common.percent(max(row['esr'] for row in rows))})"
+    out(f"test ESR {common.percent(esr)} on {what}: {describe_esr(esr)}")
+    out(f"the best linear filter scores {common.percent(linear)} there")
+    if esr >= linear:
         out(
             "The model is no better than a filter. Likely causes: dry and wet are not aligned, the device has echoes or "
             "compression that outlast the model's memory, noise, or too small a --budget"
         )
-    if row["lag"] != 0:
+    worst = max(rows, key=lambda row: abs(row["lag"]))
+    if worst["lag"] != 0:
         out(
-            f"shifted by {row['lag']} samples it would score {common.percent(row['esr_best_lag'])}: check the alignment"
+            f"shifted by {worst['lag']} samples {worst['clip']} would score {common.percent(worst['esr_best_lag'])}: check "
+            "the alignment"
         )
     out(f"report: {page}")
     if interrupted:

@@ -35,10 +35,15 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, state: tuple[Tensor, ...]
+    path: Path,
+    progress: Progress,
+    model: nn.Module,
+    average: Tensor,
+    optimizer: torch.optim.Optimizer,
+    state: tuple[Tensor, ...],
 ) -> None:
     """Write everything, whole or not at all."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()} | {"average": average}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in values.items()}
     tensors |= {f"state.{index}": tensor.detach() for index, tensor in enumerate(state)}
@@ -50,9 +55,9 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path, model: nn.Module, average: Tensor, optimizer: torch.optim.Optimizer
 ) -> tuple[Progress, tuple[Tensor, ...]]:
-    """Put weights and moments back into ``model`` and ``optimizer``; return the progress and the recurrent state.
+    """Put weights, their average and moments back; return the progress and the recurrent state.
 
     Raises
     ------
@@ -65,6 +70,7 @@ def load_checkpoint(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
         progress = Progress(**{field.name: values[field.name] for field in fields(Progress)})
         model.load_state_dict(_under("model.", tensors))
+        average.copy_(tensors["average"])
         _load_moments(optimizer, _under("optimizer.", tensors))
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise RunError(

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from drywet import files
 from drywet.errors import TrainingError
-from drywet.models import Model, State, build, model_bytes
+from drywet.models import Model, State, build, model_bytes, parallel
 from drywet.training import provenance
 from drywet.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from drywet.training.data import TrainingData
 from drywet.training.recipes import Recipe, build_recipe
 from drywet.training.run import RunConfig, open_run
+from drywet.training.weights import Weights
 
 MAX_ROLL_BACKS = 8
 COLLAPSE_RATIO, COLLAPSE_STEP = 4.0, 0.2  # a validation ESR this much above the best, both ways, is a collapse
@@ -50,6 +51,7 @@ def train(
     folder: Path | str,
     report: Callable[[TrainingStatus], None] = lambda status: None,
     should_stop: Callable[[], bool] = lambda: False,
+    threads: int = 1,
 ) -> TrainingStatus:
     """Train what ``config`` says in ``folder``, going on from where an earlier call stopped.
 
@@ -61,6 +63,8 @@ def train(
         Told about every validation, and about twice a second in between.
     should_stop : callable
         Asked before every update; True ends training as interrupted, ready to be resumed.
+    threads : int
+        Cores to use for this one model. In a study there is one process per core instead, which wastes less.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def train(
     TrainingError
         If no finite loss was seen, or training collapsed again after every roll-back.
     """
-    torch.set_num_threads(1)  # best for a small recurrent network, and the bits do not depend on the machine's cores
+    torch.set_num_threads(1)  # see parallel.threads
     torch.manual_seed(config.settings.seed)
     model = build(config.settings.model)
     recipe = build_recipe(config.settings, data)  # before anything is made: it refuses settings that do not fit
@@ -81,7 +85,8 @@ def train(
         raise _diverged(folder, ended["updates"])
     session = _Session(folder, config, model, recipe, data.sample_rate, report)
     started = provenance.start(folder, config.settings, model)
-    status = session.run(should_stop)
+    with parallel.threads(threads):
+        status = session.run(should_stop)
     provenance.finish(folder, started, status, session.progress, recipe.updates_per_epoch)
     if status == "diverged":
         raise _diverged(folder, session.progress.update)
@@ -107,10 +112,13 @@ class _Session:
         self.log: list[dict] = []
         self.validation_esr: float | None = None
         recipe.prepare(model)
+        self.weights = Weights(model)
         self.optimizer = self._new_optimizer()
         self.resumed = (folder / "last.safetensors").is_file()
         if self.resumed:
-            self.progress, self.state = load_checkpoint(folder / "last.safetensors", model, self.optimizer)
+            self.progress, self.state = load_checkpoint(
+                folder / "last.safetensors", model, self.weights.average, self.optimizer
+            )
             # Rows after the checkpoint will be written again, with the same numbers.
             rows = files.read_json_lines(folder / "log.jsonl") if (folder / "log.jsonl").is_file() else []
             self.log = [row for row in rows if row["update"] <= self.progress.update]
@@ -133,7 +141,6 @@ class _Session:
                 if not self._update() and not self._roll_back("loss not finite"):
                     return "diverged"
                 now = time.perf_counter()
-                progress.seconds = now - self._clock
                 if self._validations_due() > progress.validations or self._share() >= 1:
                     if not self._validate():
                         return "diverged"
@@ -164,21 +171,25 @@ class _Session:
         )
 
     def _update(self) -> bool:
-        """One step of Adam; False when the loss is not finite, and then nothing was changed."""
-        progress, recipe = self.progress, self.recipe
+        """One step of Adam; False when loss or gradient is not finite, and then nothing was changed."""
+        progress, recipe, weights = self.progress, self.recipe, self.weights
+        before = self._share()
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate(self._share()) * progress.learning_rate_scale
-        self.optimizer.zero_grad()
+            group["lr"] = recipe.learning_rate(before) * progress.learning_rate_scale
+        weights.forget_gradient()
         loss, wet, predicted, state = recipe.loss(self.model, progress.batch, self.state)
         if not math.isfinite(loss.item()):
             return False
         loss.backward()
-        if recipe.gradient_clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.gradient_clip)
+        if not weights.clip_gradient(recipe.gradient_clip):
+            return False
         self.optimizer.step()
         self.state = tuple(tensor.detach() for tensor in state)
         progress.batch += 1
         progress.update += 1
+        progress.seconds = time.perf_counter() - self._clock
+        spent = self._share() - before
+        weights.follow(spent / recipe.averaging if recipe.averaging > spent else 1.0)
         self._count(wet, predicted.detach())
         return True
 
@@ -192,6 +203,7 @@ class _Session:
     def _validate(self) -> bool:
         """Score the validation audio, keep the best model, log; False when training cannot go on."""
         progress = self.progress
+        self.weights.swap()  # it is the average that is judged and kept
         scores = self.recipe.validate(self.model)
         self.validation_esr = scores["esr"] if math.isfinite(scores["esr"]) else None
         progress.validations = self._validations_due()
@@ -207,6 +219,7 @@ class _Session:
             files.write_bytes(self.folder / "best.safetensors", model_bytes(self.model, self.sample_rate))
         else:
             progress.since_best += 1
+        self.weights.swap()
         self._append_log(scores, event)
         going_on = True
         if event and self.recipe.rolls_back:
@@ -230,6 +243,7 @@ class _Session:
         from drywet.models import load_effect
 
         self.model.load_state_dict(load_effect(best).model.state_dict())
+        self.weights.follow(1.0)
         self.optimizer = self._new_optimizer()
         self.state = self.recipe.begin_epoch(self.model, progress.epoch)
         self.progress.learning_rate_scale /= 2
@@ -261,11 +275,19 @@ class _Session:
         files.write_json_lines(self.folder / "log.jsonl", self.log)
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
-        trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        return torch.optim.Adam(trainable, lr=self.recipe.learning_rate(0.0), eps=self.recipe.adam_epsilon, fused=True)
+        return torch.optim.Adam(
+            [self.weights.vector], lr=self.recipe.learning_rate(0.0), eps=self.recipe.adam_epsilon, fused=True
+        )
 
     def _checkpoint(self) -> None:
-        save_checkpoint(self.folder / "last.safetensors", self.progress, self.model, self.optimizer, self.state)
+        save_checkpoint(
+            self.folder / "last.safetensors",
+            self.progress,
+            self.model,
+            self.weights.average,
+            self.optimizer,
+            self.state,
+        )
 
     def _share(self) -> float:
         """How much of the budget is spent."""

@@ -11,14 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from drywet import controls as knobs
 from drywet import measures
-from drywet.dataset import Pair, Streams, split_windows_at_random, targets, windows
-from drywet.errors import SettingsError
+from drywet.dataset import JoinedKnobs, Pair, Streams, split_windows_at_random, targets, windows
+from drywet.errors import SettingsError, SignalError
 from drywet.models import Model, State
 from drywet.models.window_lstm import WindowLSTM
 from drywet.training.data import TrainingData, joined
+from drywet.training.losses import Loss, power
 from drywet.training.settings import Budget, RunSettings, StatefulRecipe, WindowRecipe
 
+# Share of the budget in which the learning rate rises. One-cycle: L. Smith, N. Topin, "Super-convergence", 2019.
+RISE = {"cosine": 0.03, "one-cycle": 0.3}
 VALIDATIONS_OF_A_TIMED_BUDGET = 20  # of the window recipe, which otherwise validates once an epoch
 
 
@@ -32,6 +36,7 @@ class Recipe(Protocol):
     patience: int | None  # validations without improvement before stopping
     rolls_back: bool  # whether a collapse is undone, or only recorded
     gradient_clip: float | None
+    averaging: float  # share of the budget that the averaged weights look back
     adam_epsilon: float
 
     def prepare(self, model: Model) -> None:
@@ -64,19 +69,25 @@ class Stateful:
         self.budget = Budget.from_text(recipe.budget)
         self.validation_interval = 1 / recipe.validations
         self.gradient_clip: float | None = recipe.gradient_clip
+        self.averaging = recipe.averaging
         track = joined(data.train)
-        self.track, self.wet_power = track, float(np.mean(np.square(track.wet, dtype=np.float64)))
+        self.track = track
         self.streams = Streams(track.dry, track.wet, recipe.batch_size, recipe.tbptt_length, recipe.warm_up)
         self.updates_per_epoch = self.streams.chunks_per_epoch
-        self.validation = data.validation
+        self.names = settings.model.controls
+        _check_positions_known(data, self.names)
+        self.knobs = JoinedKnobs(data.train, self.names)
+        self.gain = _equal_power(data.train, power(track.wet)) if self.names else None
+        heard = track.wet if self.gain is None else track.wet * self.gain
+        self.objective = Loss(recipe.loss, heard, track.sample_rate, recipe.tbptt_length)
+        self.validation = _by_position(data.validation, self.names)
         self.validation_samples = sum(len(pair) for pair in data.validation)
-        self.controls = torch.zeros(recipe.batch_size, 0)
 
     def prepare(self, model: Model) -> None:
         model.start_from(self.track.dry, self.track.wet)
 
     def learning_rate(self, progress: float) -> float:
-        rise, peak = self.recipe.rise, self.recipe.learning_rate
+        rise, peak = RISE[self.recipe.schedule], self.recipe.learning_rate
         if progress < rise:
             return peak * (0.1 + 0.9 * progress / rise)
         return peak * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (progress - rise) / (1 - rise))))
@@ -87,30 +98,80 @@ class Stateful:
         if self.recipe.warm_up:
             with torch.no_grad():
                 dry = torch.from_numpy(self.streams.warm_up_chunk(self.offsets))
-                _, state = model(dry, self.controls, state)
-        return state
+                controls = self.knobs.at(self.streams.warm_up_middles(self.offsets))
+                _, state = model(dry, torch.from_numpy(controls), state)
+        return *state, self.objective.initial_past(self.recipe.batch_size)
 
     def loss(self, model: Model, number: int, state: State) -> tuple[Tensor, Tensor, Tensor, State]:
         dry, wet = (torch.from_numpy(signal) for signal in self.streams.chunk(self.offsets, number))
-        predicted, state = model(dry, self.controls, tuple(tensor.detach() for tensor in state))  # (B, T)
-        # Divided by the power of the whole track, not of this chunk: the mean over an epoch is then the ESR of the
-        # track, and chunks of silence do not divide by nothing.
-        loss = measures.mse(wet.flatten(), predicted.flatten()) / self.wet_power
-        return loss, wet, predicted, state
+        controls = torch.from_numpy(self.knobs.at(self.streams.middles(self.offsets, number)))  # (B, C)
+        *state_of_model, past = (tensor.detach() for tensor in state)
+        predicted, following = model(dry, controls, tuple(state_of_model))  # (B, T)
+        if self.gain is not None:
+            gain = torch.from_numpy(self.gain[self.streams.samples(self.offsets, number)])
+            wet, predicted = gain * wet, gain * predicted
+        loss, past = self.objective(wet, predicted, past)
+        return loss, wet, predicted, (*following, past)
 
     def validate(self, model: Model) -> dict[str, float]:
-        wet, predicted = [], []
+        """``esr`` is the mean over knob positions of the ESR of all audio at that position, so that each counts the same.
+
+        ``mse`` and ``mae`` are those of all samples together.
+        """
+        ratios, wet, predicted = [], [], []
         with torch.no_grad():
-            for pair in self.validation:
-                signal, _ = model(torch.from_numpy(pair.dry).unsqueeze(0), self.controls[:1], model.initial_state(1))
-                wet.append(torch.from_numpy(pair.wet))
-                predicted.append(signal[0])
+            for pairs in self.validation:
+                wet_here = torch.cat([torch.from_numpy(pair.wet) for pair in pairs])
+                predicted_here = torch.cat([self._predict(model, pair) for pair in pairs])
+                ratios.append(float(measures.esr(wet_here, predicted_here)))
+                wet.append(wet_here)
+                predicted.append(predicted_here)
         wet_all, predicted_all = torch.cat(wet), torch.cat(predicted)
         return {
-            "esr": float(measures.esr(wet_all, predicted_all)),
+            "esr": float(np.mean(ratios)),
             "mse": float(measures.mse(wet_all, predicted_all)),
             "mae": float(measures.mae(wet_all, predicted_all)),
         }
+
+    def _predict(self, model: Model, pair: Pair) -> Tensor:
+        """The whole recording from rest, (T,); knobs that move do so in the steps of rendering."""
+        dry, state, predicted = torch.from_numpy(pair.dry).unsqueeze(0), model.initial_state(1), []
+        movements = {name: pair.controls[name] for name in self.names}
+        for part, positions in knobs.still_parts(movements, len(pair), pair.sample_rate, len(pair)):
+            controls = torch.tensor([list(positions.values())], dtype=torch.float32)  # (1, C)
+            signal, state = model(dry[:, part], controls, state)
+            predicted.append(signal[0])
+        return torch.cat(predicted)
+
+
+def _equal_power(pairs: Sequence[Pair], power: float) -> np.ndarray:
+    """Gain for each sample of the joined recordings, float32, that gives every recording's wet the mean square ``power``.
+
+    A high drive is also loud. Without this a model with knobs would learn the loud positions and neglect the others.
+    """
+    powers = np.array([np.mean(np.square(pair.wet, dtype=np.float64)) for pair in pairs])
+    if (powers == 0).any():
+        raise SignalError(f"the wet signal of training recording {np.argmin(powers)} is silent")
+    return np.repeat(np.sqrt(power / powers).astype(np.float32), [len(pair) for pair in pairs])
+
+
+def _by_position(pairs: Sequence[Pair], names: Sequence[str]) -> list[list[Pair]]:
+    """The recordings grouped by where these knobs stand or go."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(str([pair.controls[name].as_json() for name in names]), []).append(pair)
+    return list(groups.values())
+
+
+def _check_positions_known(data: TrainingData, names: Sequence[str]) -> None:
+    for role, pairs in (("training", data.train), ("validation", data.validation)):
+        for number, pair in enumerate(pairs):
+            missing = [name for name in names if name not in pair.controls]
+            if missing:
+                raise SettingsError(
+                    f"model.controls names the knob {missing[0]!r}, but {role} recording {number} does not say where it "
+                    f"stood; its knobs are: {', '.join(pair.controls) or 'none'}"
+                )
 
 
 class Windows:
@@ -118,6 +179,7 @@ class Windows:
 
     rolls_back = False
     gradient_clip: float | None = None
+    averaging = 0.0
     adam_epsilon = 1e-7  # the Keras default, which the study used
 
     def __init__(self, settings: RunSettings, data: TrainingData):
@@ -220,9 +282,9 @@ def _batch_esr(wet: Tensor, predicted: Tensor) -> Tensor:
 
 def build_recipe(settings: RunSettings, data: TrainingData) -> Recipe:
     """The recipe that ``settings.training`` names; SettingsError if it cannot train the model."""
-    if settings.model.controls:
+    if settings.model.controls and settings.training.recipe == "windows":
         raise SettingsError(
-            f"model.controls = {list(settings.model.controls)}: training on moving knobs is not built yet; leave it empty "
-            "and train one model per knob position"
+            f"model.controls = {list(settings.model.controls)}: the published recipe 'windows' knows no knobs; leave it empty "
+            "and train one model per knob position, or set training.recipe = 'stateful' and another model.family"
         )
     return Stateful(settings, data) if settings.training.recipe == "stateful" else Windows(settings, data)

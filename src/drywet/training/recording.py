@@ -1,19 +1,22 @@
-"""From two files to a training run: split the recording in time, choose the settings, remember what was used for what."""
+"""From two files, or a dataset, to a training run: split in time, choose the settings, remember what was used for what."""
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drywet import files
-from drywet.dataset import Pair, TimeSplit, load_pair, split_by_time
+from drywet.dataset import Dataset, Pair, TimeSplit, load_pair, split_by_time
 from drywet.errors import SettingsError, SignalError
-from drywet.models import FAMILIES
+from drywet.models import FAMILIES, build
 from drywet.settings import fingerprint, parse, set_path
-from drywet.training.data import TrainingData
+from drywet.training.choice import GENERAL, choose
+from drywet.training.data import TrainingData, load_training_data
+from drywet.training.loop import TrainingStatus
 from drywet.training.recipes import build_recipe
-from drywet.training.run import RunConfig
+from drywet.training.run import CONFIG, RunConfig, read_settings
 from drywet.training.settings import RunSettings
 
 SPLIT = "split.json"
@@ -21,21 +24,40 @@ GAP_OF_STATE = 4096  # samples between the parts when a model's memory has no en
 
 
 @dataclass(frozen=True)
-class PreparedRecording:
-    """A recording, ready to train on."""
+class Prepared:
+    """A run, ready to be trained. ``why`` says why its family was taken, if drywet took it."""
+
+    config: RunConfig
+    data: TrainingData
+    folder: Path
+    why: str | None
+
+
+@dataclass(frozen=True)
+class PreparedRecording(Prepared):
+    """The same from one recording."""
 
     dry_path: Path
     wet_path: Path
     pair: Pair
     split: TimeSplit
-    config: RunConfig
-    data: TrainingData
 
 
 def prepare(
-    dry: Path | str, wet: Path | str, family: str, budget: str, seed: int, changes: Mapping[str, Any] | None = None
+    dry: Path | str,
+    wet: Path | str,
+    family: str | None,
+    budget: str,
+    seed: int,
+    changes: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+    threads: int = 1,
+    report: Callable[[TrainingStatus], None] = lambda status: None,
 ) -> PreparedRecording:
     """Read and split a recording, and resolve the settings of its run.
+
+    Without a ``family`` a part of the budget goes into choosing one (``choice.py``), unless the run folder is there and
+    says what was chosen. The folder is ``out``, or one named after the wet file and everything that was asked for.
 
     Raises
     ------
@@ -44,10 +66,17 @@ def prepare(
     SettingsError
         If the family, the budget or a setting in ``changes`` is unknown or impossible.
     """
-    settings = _resolve(family, budget, seed, changes or {})
+    changes = changes or {}
+    _check_belongs(family, changes)
+    settings = _resolve(family or GENERAL, budget, seed, changes)  # also a first look at everything that was asked for
+    if settings.model.controls:
+        raise SettingsError(
+            f"model.controls = {list(settings.model.controls)}: two sound files do not say where the knobs stood. Describe "
+            "recordings at several positions in a dataset.toml (docs/formats.md), and train on that: drywet train FOLDER"
+        )
     dry, wet = Path(os.path.abspath(dry)), Path(os.path.abspath(wet))
     pair = load_pair(dry, wet)
-    gap = settings.model.context if settings.model.family == "window-lstm" else GAP_OF_STATE
+    gap = max(GAP_OF_STATE, build(settings.model).receptive_field or 0)
     split = split_by_time(len(pair), pair.sample_rate, gap)
     for name, part in vars(split).items():
         for path, signal in ((dry, pair.dry), (wet, pair.wet)):
@@ -59,28 +88,74 @@ def prepare(
     checksums = [files.sha256(dry), files.sha256(wet)]
     parts = [[part.start, part.stop] for part in (split.train, split.validation, split.test)]
     data = TrainingData([pair[split.train]], [pair[split.validation]], fingerprint([checksums, parts]))
+    folder = out or Path("runs") / f"{wet.stem}-{_request(family, budget, seed, changes, data)}"
+    settings, why = _choose(settings, family, changes, data, folder, threads, report)
     build_recipe(settings, data)  # refuses what does not fit, before anything is made
-    return PreparedRecording(
-        dry_path=dry,
-        wet_path=wet,
-        pair=pair,
-        split=split,
-        config=RunConfig(name=wet.stem, settings=settings),
-        data=data,
-    )
+    return PreparedRecording(RunConfig(name=wet.stem, settings=settings), data, folder, why, dry, wet, pair, split)
+
+
+def prepare_dataset(
+    dataset: Dataset,
+    family: str | None,
+    budget: str,
+    seed: int,
+    changes: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+    threads: int = 1,
+    report: Callable[[TrainingStatus], None] = lambda status: None,
+) -> Prepared:
+    """The same for a dataset, which says itself what trains and where the knobs stood.
+
+    ``controls.*`` in ``changes`` chooses recordings, ``model.controls`` names the knobs that the model follows.
+    """
+    changes = changes or {}
+    _check_belongs(family, {name: value for name, value in changes.items() if name != "model.controls"})
+    settings = _resolve(family or GENERAL, budget, seed, changes)
+    data = load_training_data(dataset, settings.controls, settings.model.controls)
+    name = dataset.manifest.name
+    folder = out or Path("runs") / f"{name}-{_request(family, budget, seed, changes, data)}"
+    settings, why = _choose(settings, family, changes, data, folder, threads, report)
+    build_recipe(settings, data)
+    return Prepared(RunConfig(name=name, settings=settings), data, folder, why)
+
+
+def _request(family: str | None, budget: str, seed: int, changes: Mapping[str, Any], data: TrainingData) -> str:
+    """Hash of what was asked for, so that the same command finds its folder again."""
+    return fingerprint([family, budget, seed, dict(changes), data.sha256])[:12]
+
+
+def _choose(
+    settings: RunSettings,
+    family: str | None,
+    changes: Mapping[str, Any],
+    data: TrainingData,
+    folder: Path,
+    threads: int,
+    report: Callable[[TrainingStatus], None],
+) -> tuple[RunSettings, str | None]:
+    """The settings with a family, and why it was taken."""
+    if family is not None:
+        return settings, None
+    if (folder / CONFIG).is_file():
+        return read_settings(folder), None
+    build_recipe(settings, data)  # a trial on audio that is too short would only confuse
+    choice = choose(data, settings, threads, report)
+    return _resolve(choice.family, choice.budget, settings.seed, changes), choice.reason
+
+
+def _check_belongs(family: str | None, changes: Mapping[str, Any]) -> None:
+    of_model = [name for name in changes if name.startswith("model.")]
+    if family is None and of_model:
+        raise SettingsError(f"--set {of_model[0]}: belongs to one model family; say which with --model")
 
 
 def describe(prepared: PreparedRecording) -> str:
-    """What will be done, in one or two lines."""
+    """How the recording is divided."""
     rate = prepared.pair.sample_rate
     lengths = ", ".join(
         f"{(part.stop - part.start) / rate:.1f} s {name}" for name, part in vars(prepared.split).items()
     )
-    model, training = prepared.config.settings.model, prepared.config.settings.training
-    return (
-        f"{len(prepared.pair) / rate:.1f} s at {rate} Hz: {lengths}\n"
-        f"{model.family} with {model.hidden_size} units, budget {training.budget}"
-    )
+    return f"{len(prepared.pair) / rate:.1f} s at {rate} Hz: {lengths}"
 
 
 def remember(folder: Path | str, prepared: PreparedRecording) -> None:
@@ -113,8 +188,11 @@ def test_part(folder: Path | str, dry: Path | str) -> tuple[int, int] | None:
 
 def _resolve(family: str, budget: str, seed: int, changes: Mapping[str, Any]) -> RunSettings:
     if family not in FAMILIES:
-        raise SettingsError(f"no model family named {family!r}; there are: {', '.join(FAMILIES)}")
+        nearest = difflib.get_close_matches(family, FAMILIES, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(FAMILIES)}"
+        raise SettingsError(f"no model family named {family!r}; {hint}")
     training = {"recipe": "windows" if family == "window-lstm" else "stateful", "budget": budget}
+    training |= FAMILIES[family][0].training
     values: dict[str, Any] = {"model": {"family": family}, "training": training, "seed": seed}
     for name, value in changes.items():
         values = set_path(values, name, value)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from drywet.models import AnyModelSettings
 from drywet.settings import Settings
+from drywet.training.losses import LossText
 
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|epochs?)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
@@ -51,14 +52,19 @@ class WindowRecipe(Settings):
 
 
 class StatefulRecipe(Settings):
-    """TBPTT with carried state on parallel streams, unit-RMS signals, warm-up, clipping, one cosine cycle."""
+    """TBPTT with carried state on parallel streams, unit-RMS signals, warm-up, clipping, averaged weights."""
 
     recipe: Literal["stateful"] = "stateful"
+    loss: LossText = "esr"  # one measure, or a sum: "esr + 0.1 mrstft"
     learning_rate: float = Field(default=0.005, gt=0, le=1)  # the peak of the schedule
     batch_size: int = Field(default=32, ge=1)  # parallel streams
     tbptt_length: int = Field(default=256, ge=1)  # samples between updates
     warm_up: int = Field(default=1024, ge=0)  # samples that fill the state before an epoch
-    rise: float = Field(default=0.03, ge=0, lt=1)  # share of the budget in which the learning rate rises
+    # After its rise the learning rate falls as a half cosine; "one-cycle" rises for 30 % of the budget, "cosine" for 3 %.
+    schedule: Literal["cosine", "one-cycle"] = "cosine"
+    averaging: float = Field(
+        default=0.01, ge=0, lt=1
+    )  # share of the budget that the averaged weights look back; 0: none
     gradient_clip: float = Field(default=1.0, gt=0)  # largest global norm
     budget: BudgetText = "120s"
     validations: int = Field(default=20, ge=1)  # how often the budget is interrupted to look at the validation audio

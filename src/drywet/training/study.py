@@ -168,7 +168,7 @@ def train_study(
 
 def _train_one(task: tuple[RunConfig, Path, Path], tell: Callable[[TrainingStatus], None]) -> TrainingStatus:
     config, dataset_folder, run_folder = task
-    data = load_training_data(Dataset(dataset_folder), config.settings.controls)
+    data = load_training_data(Dataset(dataset_folder), config.settings.controls, config.settings.model.controls)
     status = train(config, data, run_folder, report=tell)
     tell(status)
     return status

@@ -1,0 +1,68 @@
+"""Which model family a recording gets when its user names none.
+
+bench/esr_over_time.py (tables in docs/benchmarks.md) says: where the grey-box fits a device, as it does overdrives, nothing
+comes near it, and a few seconds show whether it fits; where it does not fit, the state-space model is best from 15 s on.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from drywet.errors import TrainingError
+from drywet.models import FAMILIES
+from drywet.training.data import TrainingData
+from drywet.training.loop import TrainingStatus, train
+from drywet.training.run import RunConfig
+from drywet.training.settings import Budget, RunSettings, StatefulRecipe
+
+GENERAL, FITTING = "s4d", "grey-box"
+TRIAL_SHARE = 0.15  # of the budget, and at most
+LONGEST_TRIAL = 8.0  # seconds
+FITS_BELOW = 0.002  # validation ESR: what the general family reaches in half a minute on devices that it finds easy
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A family, why it was taken, and what is left of the budget."""
+
+    family: str
+    reason: str
+    budget: str
+
+
+def choose(
+    data: TrainingData,
+    settings: RunSettings,
+    threads: int = 1,
+    report: Callable[[TrainingStatus], None] = lambda status: None,
+) -> Choice:
+    """Give the grey-box a short trial, and take it if it fits. A budget in epochs repeats to the bit, so it has no trial.
+
+    ``settings`` say what was asked for; of their model only the knobs count.
+    """
+    budget = settings.training.budget
+    seconds = Budget.from_text(budget).seconds
+    if seconds is None:
+        return Choice(
+            GENERAL, f"{GENERAL}, which suits most devices (a budget in epochs leaves no room for a trial)", budget
+        )
+    trial = round(min(TRIAL_SHARE * seconds, LONGEST_TRIAL), 3)
+    esr = _trial_esr(data, settings, trial, threads, report)
+    left = f"{seconds - trial:g}s"
+    if esr is not None and esr < FITS_BELOW:
+        return Choice(FITTING, f"{FITTING}, because after {trial:g} s it fits this device: ESR {100 * esr:.3g} %", left)
+    found = "it broke down" if esr is None else f"its ESR was {100 * esr:.3g} %"
+    return Choice(GENERAL, f"{GENERAL}, because the {FITTING} does not fit: after {trial:g} s {found}", left)
+
+
+def _trial_esr(data: TrainingData, asked: RunSettings, seconds: float, threads: int, report) -> float | None:
+    settings = FAMILIES[FITTING][0]
+    recipe = StatefulRecipe(**settings.training | {"budget": f"{seconds:g}s"})
+    values = {"model": settings(controls=asked.model.controls), "training": recipe}
+    config = RunConfig(name="trial", settings=asked.model_copy(update=values))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return train(config, data, Path(folder) / "run", report=report, threads=threads).best_esr
+        except TrainingError:
+            return None
