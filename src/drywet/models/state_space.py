@@ -23,7 +23,12 @@ from drywet.models.vectors import WIDTH
 class StateSpaceSettings(ModelSettings):
     """A diagonal state-space model with ``stages`` + 1 filter banks."""
 
-    training: ClassVar[dict[str, Any]] = {"learning_rate": 0.01, "batch_size": 16, "tbptt_length": 512}
+    training: ClassVar[dict[str, Any]] = {
+        "learning_rate": 0.01,
+        "batch_size": 32,
+        "tbptt_length": 512,
+        "warm_up": 8192,  # the slowest filters need it
+    }
 
     family: Literal["s4d"] = "s4d"
     stages: int = Field(default=2, ge=1, le=16)  # pointwise networks
