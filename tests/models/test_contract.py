@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from small_models import SMALL
 
 from drywet import files
 from drywet.effect import render
@@ -13,24 +14,6 @@ from drywet.errors import RunError
 from drywet.models import FAMILIES, TrainedEffect, build, load_effect, model_bytes
 
 RATE = 44_100
-SMALL = {
-    "gain": {},
-    "grey-box": {"filters_after": 1},
-    "linear": {"taps": 9},
-    "static-curve": {},
-    "wiener-hammerstein": {"taps_before": 5, "taps_after": 7},
-    "gru": {"hidden_size": 6, "skip": True},
-    "lstm": {"hidden_size": 6, "skip": True},
-    "s4d": {},
-    "wavenet": {
-        "layer_arrays": [
-            {"channels": 5, "head_size": 3, "dilations": [1, 2, 40], "gated": True},
-            {"channels": 3, "head_size": 1, "kernel_size": 2, "dilations": [7, 1], "head_bias": True},
-        ],
-        "head_scale": 0.7,
-    },
-    "window-lstm": {"hidden_size": 6, "context": 9},
-}
 IN_TWO_LAYERS = {"gru in two layers": "gru", "lstm in two layers": "lstm"}
 KNOBS = {"drive": 0.3, "tone": 0.9}
 

@@ -18,6 +18,7 @@ from drywet.models import Model, State, build, model_bytes, parallel
 from drywet.training import provenance
 from drywet.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from drywet.training.data import TrainingData
+from drywet.training.polish import polish
 from drywet.training.recipes import Recipe, build_recipe
 from drywet.training.run import RunConfig, open_run
 from drywet.training.weights import Weights
@@ -77,6 +78,7 @@ def train(
     torch.manual_seed(config.settings.seed)
     model = build(config.settings.model)
     recipe = build_recipe(config.settings, data)  # before anything is made: it refuses settings that do not fit
+    recipe.prepare(model)
     folder = open_run(folder, config, data.sha256)
     ended = provenance.read(folder)
     if ended.get("status") == "finished":
@@ -111,7 +113,6 @@ class _Session:
         self.state: State = ()
         self.log: list[dict] = []
         self.validation_esr: float | None = None
-        recipe.prepare(model)
         self.weights = Weights(model)
         self.optimizer = self._new_optimizer()
         self.resumed = (folder / "last.safetensors").is_file()
@@ -129,19 +130,20 @@ class _Session:
         self._clock = time.perf_counter() - progress.seconds
         reported = saved = time.perf_counter()
         fresh_epoch = not self.resumed
-        while self._share() < 1 and not self._patience_ended():
+        end = 1 - recipe.polish
+        while self._share() < end and not self._patience_ended():
             state = recipe.begin_epoch(self.model, progress.epoch)
             if fresh_epoch:
                 self.state = state
             fresh_epoch = True
-            while progress.batch < recipe.updates_per_epoch and self._share() < 1:
+            while progress.batch < recipe.updates_per_epoch and self._share() < end:
                 if should_stop():
                     self._checkpoint()
                     return "interrupted"
                 if not self._update() and not self._roll_back("loss not finite"):
                     return "diverged"
                 now = time.perf_counter()
-                if self._validations_due() > progress.validations or self._share() >= 1:
+                if self._validations_due() > progress.validations or self._share() >= end:
                     if not self._validate():
                         return "diverged"
                     reported = saved = time.perf_counter()
@@ -156,7 +158,29 @@ class _Session:
             if progress.batch >= recipe.updates_per_epoch:
                 progress.epoch, progress.batch = progress.epoch + 1, 0
         self._checkpoint()
+        if recipe.polish and self._share() < 1 and not self._polish(should_stop):
+            return "interrupted"
         return "finished"
+
+    def _polish(self, should_stop: Callable[[], bool]) -> bool:
+        """Spend the rest of the budget on L-BFGS; False when stopped. There is no checkpoint inside: it starts again."""
+        progress = self.progress
+        stopped, reported = False, time.perf_counter()
+
+        def go_on() -> bool:
+            nonlocal stopped, reported
+            progress.update += 1
+            progress.seconds = time.perf_counter() - self._clock
+            if time.perf_counter() - reported > REPORT_SECONDS:
+                self.report(self.status("running"))
+                reported = time.perf_counter()
+            stopped = should_stop()
+            return not stopped and self._share() < 1
+
+        polish(self.recipe, self.model, self.weights, go_on)
+        if stopped:
+            return False
+        return self._validate()
 
     def status(self, state: str) -> TrainingStatus:
         progress = self.progress
@@ -175,7 +199,7 @@ class _Session:
         progress, recipe, weights = self.progress, self.recipe, self.weights
         before = self._share()
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate(before) * progress.learning_rate_scale
+            group["lr"] = recipe.learning_rate(before / (1 - recipe.polish)) * progress.learning_rate_scale
         weights.forget_gradient()
         loss, wet, predicted, state = recipe.loss(self.model, progress.batch, self.state)
         if not math.isfinite(loss.item()):

@@ -37,10 +37,11 @@ class Recipe(Protocol):
     rolls_back: bool  # whether a collapse is undone, or only recorded
     gradient_clip: float | None
     averaging: float  # share of the budget that the averaged weights look back
+    polish: float  # share of the budget that L-BFGS gets at the end
     adam_epsilon: float
 
     def prepare(self, model: Model) -> None:
-        """Set the scaling inside a fresh model."""
+        """Set what a fresh model takes from the audio; SignalError where the audio is too short for the model."""
 
     def learning_rate(self, progress: float) -> float:
         """At ``progress`` in [0, 1] through the budget."""
@@ -69,7 +70,7 @@ class Stateful:
         self.budget = Budget.from_text(recipe.budget)
         self.validation_interval = 1 / recipe.validations
         self.gradient_clip: float | None = recipe.gradient_clip
-        self.averaging = recipe.averaging
+        self.averaging, self.polish = recipe.averaging, recipe.polish
         track = joined(data.train)
         self.track = track
         self.streams = Streams(track.dry, track.wet, recipe.batch_size, recipe.tbptt_length, recipe.warm_up)
@@ -84,6 +85,14 @@ class Stateful:
         self.validation_samples = sum(len(pair) for pair in data.validation)
 
     def prepare(self, model: Model) -> None:
+        needed = max(self.recipe.warm_up, model.receptive_field or 0)
+        if needed > len(self.track):
+            what = (
+                "training.warm_up" if needed == self.recipe.warm_up else f"the memory of this {model.settings.family}"
+            )
+            raise SignalError(
+                f"the training audio has {len(self.track)} samples, but {what} is {needed}; use more audio, or less of that"
+            )
         model.start_from(self.track.dry, self.track.wet)
 
     def learning_rate(self, progress: float) -> float:
@@ -180,6 +189,7 @@ class Windows:
     rolls_back = False
     gradient_clip: float | None = None
     averaging = 0.0
+    polish = 0.0
     adam_epsilon = 1e-7  # the Keras default, which the study used
 
     def __init__(self, settings: RunSettings, data: TrainingData):

@@ -66,6 +66,7 @@ class StatefulRecipe(Settings):
         default=0.01, ge=0, lt=1
     )  # share of the budget that the averaged weights look back; 0: none
     gradient_clip: float = Field(default=1.0, gt=0)  # largest global norm
+    polish: float = Field(default=0.0, ge=0, lt=1)  # share of the budget, at its end, for L-BFGS; see polish.py
     budget: BudgetText = "120s"
     validations: int = Field(default=20, ge=1)  # how often the budget is interrupted to look at the validation audio
 
