@@ -125,6 +125,7 @@ def test_bad_recordings_are_one_clear_error_and_leave_nothing(trained, tmp_path,
         (["train", "dry.wav", "wet.wav", "--model", "s4d", "--budget", "0.0001s"], 4, "too small for one update"),
         (["train", "dry.wav", "wet.wav", "--model", "s4d", "--set", "training.loss=esrr"], 4, "did you mean 'esr'"),
         (["train", "dry.wav"], 3, "is no dataset"),
+        (["train", "dry.wav", "wet.wav", "--model", "gain", "--out", "gone", "--device", "tpu"], 4, "no such device"),
         (["render", "run", "dry.wav", "out.wav", "--knob", "drive"], 4, "write it as name=position"),
         (["render", "run", "dry.wav", "out.wav", "--knob", "drive=3:00"], 4, "no knob named 'drive'"),
         (["train", "dry.wav", "wet.wav", "--set", "seed"], 4, "write it as name=value"),
@@ -289,3 +290,24 @@ def test_help_is_quick_to_load_and_every_command_shows_an_example(tmp_path):
         ["dataset", "render"],
     ):
         assert "Example: drywet" in drywet(*command, "--help", cwd=tmp_path).stdout.replace("`", "")
+
+
+def test_one_model_for_all_positions_of_a_knob_from_a_dataset(small_dataset, tmp_path):
+    small = ["--set", "training.batch_size=8", "--set", "training.warm_up=512", "--budget", "2epochs", "--json"]
+    knob = ["--model", "grey-box", "--set", 'model.controls=["drive"]']
+    result = json.loads(drywet("train", small_dataset.folder, *knob, *small, "--out", "run", cwd=tmp_path).stdout)
+    assert sorted(row["controls"]["drive"] for row in result["rows"]) == [0.2, 0.2, 0.8, 0.8]
+    audio.write(tmp_path / "dry.wav", audio.read(small_dataset.folder / "lead.wav")[0], 44_100)
+    for position in ("9:00", "3:00"):
+        drywet("render", "run", "dry.wav", f"{position[0]}.wav", "--knob", f"drive={position}", cwd=tmp_path)
+    low, high = (audio.read(tmp_path / f"{name}.wav")[0] for name in "93")
+    assert np.abs(low - high).max() > 0.01
+
+
+def test_models_are_listed_with_size_and_cost(tmp_path):
+    rows = {row["family"]: row for row in json.loads(drywet("models", "--json", cwd=tmp_path).stdout)}
+    assert rows["wavenet"]["parameters"] == 13801  # NAM's standard
+    assert rows["wavenet"]["memory"] == 4093
+    assert rows["lstm"]["multiplications"] == 4 * 32 * 33 + 32
+    assert rows["window-lstm"]["memory"] == 44
+    assert "Linear" not in drywet("models", cwd=tmp_path).stdout

@@ -35,6 +35,8 @@ DRIVE = RunSettings(model=LSTMSettings(hidden_size=4, controls=("drive",)), trai
 class Wire:
     """Instead of a model: wet is dry. Remembers the knobs it is given."""
 
+    dry_scale = torch.tensor(1.0)
+
     def __init__(self):
         self.seen = []
 

@@ -20,6 +20,7 @@ def train(
     seed: int = typer.Option(25, help="Seed of the weights and of the order of the audio."),
     set_: list[str] = typer.Option(None, "--set", help="Any setting, e.g. --set model.hidden_size=16. Repeatable."),
     threads: int = typer.Option(None, min=1, help="Processor cores to use. Default: all."),
+    device: str = typer.Option("cpu", help="cpu, or cuda where torch finds a GPU."),
     json_: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Learn a device from one recording of it, or from a dataset.
@@ -37,8 +38,10 @@ def train(
     from drywet.models import load_effect
     from drywet.training import recording
     from drywet.training import train as train_run
+    from drywet.training.loop import check_device
     from drywet.training.run import open_run
 
+    check_device(device)
     threads = threads or available_cores()
     asked: dict[str, Any] = {
         "family": model,
@@ -69,6 +72,7 @@ def train(
             report=lambda status: stage.update(0, status.share, progress.best_note(status.best_esr)),
             should_stop=should_stop,
             threads=threads,
+            device=device,
         )
         stage.update(1, 1.0, progress.best_note(status.best_esr))
     if status.best_esr is None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from drywet import files
-from drywet.errors import TrainingError
+from drywet.errors import SettingsError, TrainingError
 from drywet.models import Model, State, build, model_bytes, parallel
 from drywet.training import provenance
 from drywet.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -53,6 +53,7 @@ def train(
     report: Callable[[TrainingStatus], None] = lambda status: None,
     should_stop: Callable[[], bool] = lambda: False,
     threads: int = 1,
+    device: str = "cpu",
 ) -> TrainingStatus:
     """Train what ``config`` says in ``folder``, going on from where an earlier call stopped.
 
@@ -66,17 +67,22 @@ def train(
         Asked before every update; True ends training as interrupted, ready to be resumed.
     threads : int
         Cores to use for this one model. In a study there is one process per core instead, which wastes less.
+    device : str
+        ``"cpu"`` or ``"cuda"``. On a GPU torch's own operations are used instead of the compiled loops.
 
     Raises
     ------
     RunError
         If the folder belongs to another run or its checkpoint is damaged.
+    SettingsError
+        If there is no such device, or the recipe cannot train the model.
     TrainingError
         If no finite loss was seen, or training collapsed again after every roll-back.
     """
     torch.set_num_threads(1)  # see parallel.threads
     torch.manual_seed(config.settings.seed)
-    model = build(config.settings.model)
+    check_device(device)
+    model = build(config.settings.model).to(device)
     recipe = build_recipe(config.settings, data)  # before anything is made: it refuses settings that do not fit
     recipe.prepare(model)
     folder = open_run(folder, config, data.sha256)
@@ -93,6 +99,12 @@ def train(
     if status == "diverged":
         raise _diverged(folder, session.progress.update)
     return session.status(status)
+
+
+def check_device(device: str) -> None:
+    """SettingsError unless models can be trained on ``device``."""
+    if device != "cpu" and not (device == "cuda" and torch.cuda.is_available()):
+        raise SettingsError(f"device {device!r}: this torch finds no such device here; use cpu")
 
 
 class _Session:
@@ -120,6 +132,7 @@ class _Session:
             self.progress, self.state = load_checkpoint(
                 folder / "last.safetensors", model, self.weights.average, self.optimizer
             )
+            self.state = tuple(tensor.to(model.dry_scale.device) for tensor in self.state)
             # Rows after the checkpoint will be written again, with the same numbers.
             rows = files.read_json_lines(folder / "log.jsonl") if (folder / "log.jsonl").is_file() else []
             self.log = [row for row in rows if row["update"] <= self.progress.update]

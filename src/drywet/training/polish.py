@@ -44,10 +44,10 @@ def polish(recipe: Recipe, model: Model, weights: Weights, go_on: Callable[[], b
             return 1e30, np.zeros_like(point)
         if total < best_loss:
             best_loss, best = total, weights.vector.detach().clone()
-        return total, weights.gradient.numpy().astype(np.float64)
+        return total, weights.gradient.cpu().numpy().astype(np.float64)
 
     try:
-        start = weights.vector.detach().numpy().astype(np.float64)
+        start = weights.vector.detach().cpu().numpy().astype(np.float64)
         minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxcor": MEMORY, "maxiter": 100_000})
     except _OutOfBudget:
         pass

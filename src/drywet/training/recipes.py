@@ -106,18 +106,18 @@ class Stateful:
         state = model.initial_state(self.recipe.batch_size)
         if self.recipe.warm_up:
             with torch.no_grad():
-                dry = torch.from_numpy(self.streams.warm_up_chunk(self.offsets))
-                controls = self.knobs.at(self.streams.warm_up_middles(self.offsets))
-                _, state = model(dry, torch.from_numpy(controls), state)
-        return *state, self.objective.initial_past(self.recipe.batch_size)
+                dry = _beside(model, self.streams.warm_up_chunk(self.offsets))
+                controls = _beside(model, self.knobs.at(self.streams.warm_up_middles(self.offsets)))
+                _, state = model(dry, controls, state)
+        return *state, self.objective.initial_past(self.recipe.batch_size).to(model.dry_scale.device)
 
     def loss(self, model: Model, number: int, state: State) -> tuple[Tensor, Tensor, Tensor, State]:
-        dry, wet = (torch.from_numpy(signal) for signal in self.streams.chunk(self.offsets, number))
-        controls = torch.from_numpy(self.knobs.at(self.streams.middles(self.offsets, number)))  # (B, C)
+        dry, wet = (_beside(model, signal) for signal in self.streams.chunk(self.offsets, number))
+        controls = _beside(model, self.knobs.at(self.streams.middles(self.offsets, number)))  # (B, C)
         *state_of_model, past = (tensor.detach() for tensor in state)
         predicted, following = model(dry, controls, tuple(state_of_model))  # (B, T)
         if self.gain is not None:
-            gain = torch.from_numpy(self.gain[self.streams.samples(self.offsets, number)])
+            gain = _beside(model, self.gain[self.streams.samples(self.offsets, number)])
             wet, predicted = gain * wet, gain * predicted
         loss, past = self.objective(wet, predicted, past)
         return loss, wet, predicted, (*following, past)
@@ -144,13 +144,18 @@ class Stateful:
 
     def _predict(self, model: Model, pair: Pair) -> Tensor:
         """The whole recording from rest, (T,); knobs that move do so in the steps of rendering."""
-        dry, state, predicted = torch.from_numpy(pair.dry).unsqueeze(0), model.initial_state(1), []
+        dry, state, predicted = _beside(model, pair.dry).unsqueeze(0), model.initial_state(1), []
         movements = {name: pair.controls[name] for name in self.names}
         for part, positions in knobs.still_parts(movements, len(pair), pair.sample_rate, len(pair)):
-            controls = torch.tensor([list(positions.values())], dtype=torch.float32)  # (1, C)
+            controls = _beside(model, np.array([list(positions.values())], np.float32))  # (1, C)
             signal, state = model(dry[:, part], controls, state)
             predicted.append(signal[0])
-        return torch.cat(predicted)
+        return torch.cat(predicted).cpu()
+
+
+def _beside(model: Model, array: np.ndarray) -> Tensor:
+    """An array as a tensor where the model is: on the CPU without a copy."""
+    return torch.from_numpy(array).to(model.dry_scale.device)
 
 
 def _equal_power(pairs: Sequence[Pair], power: float) -> np.ndarray:
@@ -258,8 +263,8 @@ class Windows:
 
     def _predict(self, model: Model, rows: "_Rows", numbers: np.ndarray) -> tuple[Tensor, Tensor]:
         assert isinstance(model, WindowLSTM)
-        dry, wet = rows.gather(numbers)
-        return torch.from_numpy(wet), model.predict(torch.from_numpy(dry), torch.zeros(len(numbers), 0))
+        windows_of_dry, wet = (_beside(model, part) for part in rows.gather(numbers))
+        return wet, model.predict(windows_of_dry, wet.new_zeros(len(numbers), 0))
 
 
 class _Rows:

@@ -1,0 +1,67 @@
+"""The family that drywet takes when none is named."""
+
+import numpy as np
+import pytest
+
+from drywet.dataset import Pair
+from drywet.models.state_space import StateSpaceSettings
+from drywet.training import RunConfig, RunSettings, TrainingData
+from drywet.training import choice as choosing
+from drywet.training.choice import choose
+from drywet.training.loop import TrainingStatus
+from drywet.training.recording import prepare, prepare_dataset
+from drywet.training.settings import StatefulRecipe
+
+
+def asked(budget):
+    return RunSettings(model=StateSpaceSettings(), training=StatefulRecipe(budget=budget))
+
+
+def data(pair):
+    return TrainingData([pair[:120_000]], [pair[130_000:180_000]], "x")
+
+
+def test_a_diode_clipper_is_taken_for_one(pair):
+    """The little pedal of conftest, low-pass and asymmetric curve, is what the grey-box is made for."""
+    found = choose(data(pair), asked("40s"), threads=1)
+    assert found.family == "grey-box"
+    assert found.budget == "34s"
+    assert "after 6 s it fits" in found.reason
+
+
+def test_a_device_that_folds_is_left_to_the_general_family(pair):
+    folded = Pair(pair.dry, np.sin(40 * pair.dry).astype(np.float32), pair.sample_rate)
+    found = choose(data(folded), asked("10s"), threads=1)
+    assert found.family == "s4d"
+    assert "does not fit" in found.reason
+
+
+def test_a_budget_in_epochs_has_no_trial(pair, monkeypatch):
+    monkeypatch.setattr(choosing, "train", lambda *args, **more: pytest.fail("trained"))
+    assert choose(data(pair), asked("3epochs")).budget == "3epochs"
+
+
+def status(esr):
+    return TrainingStatus(1.0, 1.0, 1, 1.0, esr, esr, "finished")
+
+
+def test_the_run_folder_remembers_the_choice(recording_files, tmp_path, monkeypatch):
+    """A resumed command makes no second trial, which might end otherwise."""
+    monkeypatch.setattr(choosing, "train", lambda *args, **more: status(1e-4))
+    first = prepare(*recording_files, None, "20s", 25, out=tmp_path / "run")
+    assert (first.config.settings.model.family, first.config.settings.training.budget) == ("grey-box", "17s")
+    from drywet.training.run import open_run
+
+    open_run(first.folder, first.config, first.data.sha256)
+    monkeypatch.setattr(choosing, "train", lambda *args, **more: pytest.fail("trained"))
+    again = prepare(*recording_files, None, "20s", 25, out=tmp_path / "run")
+    assert again.config == first.config
+
+
+def test_the_trial_of_a_dataset_knows_its_knobs(small_dataset, monkeypatch):
+    seen: list[RunConfig] = []
+    monkeypatch.setattr(choosing, "train", lambda config, *args, **more: seen.append(config) or status(0.5))
+    found = prepare_dataset(small_dataset, None, "20s", 25, {"model.controls": ["drive"]})
+    assert seen[0].settings.model.controls == ("drive",)
+    assert found.config.settings.model.family == "s4d"
+    assert found.config.settings.model.controls == ("drive",)
