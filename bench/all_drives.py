@@ -62,13 +62,13 @@ def main():
 
 def trained(args, dataset, name, changes):
     """The effect and its training status; the run folder is named after its settings."""
-    values = {"model": {"family": args.family}, "training": {"recipe": "stateful"}, "seed": args.seed}
+    values = {"model": {"family": args.family}, "seed": args.seed}
     for setting, value in {**changes, **parse_settings(args.set)}.items():
         values = set_path(values, setting, value)
     config = RunConfig(name=name, settings=parse(RunSettings, values, "--set"))
     data = load_training_data(dataset, config.settings.controls, config.settings.model.controls)
     folder = args.out / "runs" / f"{name}-{config.run_id(data.sha256)}"
-    status = train(config, data, folder)
+    status = train(config, data, folder, threads=executor.available_cores())
     return load_effect(folder), status
 
 

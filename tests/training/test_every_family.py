@@ -9,7 +9,7 @@ from small_models import SMALL
 
 from drywet import files
 from drywet.errors import SignalError
-from drywet.models import FAMILIES, load_effect
+from drywet.models import load_effect
 from drywet.settings import parse
 from drywet.training import RunConfig, RunSettings, load_training_data, train
 
@@ -22,7 +22,7 @@ def config(family, epochs=2, **changes):
         training = {"recipe": "windows", "train_rows": 800, "budget": f"{epochs}epochs"}
     else:
         small = {"batch_size": 8, "tbptt_length": 256, "warm_up": 512, "validations": 4}
-        training = {"recipe": "stateful", **FAMILIES[family][0].training, **small, "budget": f"{epochs}epochs"}
+        training = {**small, "budget": f"{epochs}epochs"}
     values = {
         "controls": {"drive": "9:00"},
         "model": {"family": family, **SMALL[family]},

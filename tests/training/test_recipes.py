@@ -5,6 +5,7 @@ import torch
 from drywet.dataset import targets, windows
 from drywet.errors import SettingsError
 from drywet.models import LSTMSettings, WindowLSTMSettings, build
+from drywet.settings import parse
 from drywet.training import RunSettings, StatefulRecipe, TrainingData, WindowRecipe
 from drywet.training.recipes import build_recipe
 
@@ -105,3 +106,11 @@ def test_overlapping_windows_are_never_split_at_random(data):
     assert len(recipe.train) == len(data.train[0]) - 66
     wet = torch.cat([torch.from_numpy(recipe.held_out_rows.gather(recipe.held_out)[1])])
     np.testing.assert_array_equal(wet, targets(data.validation[0].wet, 66))
+
+
+def test_a_family_brings_the_recipe_that_suits_it_and_what_is_said_counts_more():
+    said = {"training": {"learning_rate": 0.002}}
+    found = parse(RunSettings, {"model": {"family": "s4d"}, **said}, "test").training
+    assert (found.recipe, found.learning_rate, found.warm_up) == ("stateful", 0.002, 8192)
+    assert parse(RunSettings, {"model": {"family": "lstm"}}, "test").training == StatefulRecipe()
+    assert parse(RunSettings, {"model": {"family": "window-lstm"}}, "test").training == WindowRecipe()

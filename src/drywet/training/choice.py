@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drywet.errors import TrainingError
-from drywet.models import FAMILIES
+from drywet.settings import parse
 from drywet.training.data import TrainingData
 from drywet.training.loop import TrainingStatus, train
 from drywet.training.run import RunConfig
-from drywet.training.settings import Budget, RunSettings, StatefulRecipe
+from drywet.training.settings import Budget, RunSettings
 
 GENERAL, FITTING = "s4d", "grey-box"
 TRIAL_SHARE = 0.15  # of the budget, and at most
@@ -57,10 +57,13 @@ def choose(
 
 
 def _trial_esr(data: TrainingData, asked: RunSettings, seconds: float, threads: int, report) -> float | None:
-    settings = FAMILIES[FITTING][0]
-    recipe = StatefulRecipe(**settings.training | {"budget": f"{seconds:g}s"})
-    values = {"model": settings(controls=asked.model.controls), "training": recipe}
-    config = RunConfig(name="trial", settings=asked.model_copy(update=values))
+    values = {
+        "controls": asked.controls,
+        "model": {"family": FITTING, "controls": asked.model.controls},
+        "training": {"budget": f"{seconds:g}s"},
+        "seed": asked.seed,
+    }
+    config = RunConfig(name="trial", settings=parse(RunSettings, values, "trial"))
     with tempfile.TemporaryDirectory() as folder:
         try:
             return train(config, data, Path(folder) / "run", report=report, threads=threads).best_esr

@@ -191,9 +191,7 @@ def _resolve(family: str, budget: str, seed: int, changes: Mapping[str, Any]) ->
         nearest = difflib.get_close_matches(family, FAMILIES, n=1)
         hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(FAMILIES)}"
         raise SettingsError(f"no model family named {family!r}; {hint}")
-    training = {"recipe": "windows" if family == "window-lstm" else "stateful", "budget": budget}
-    training |= FAMILIES[family][0].training
-    values: dict[str, Any] = {"model": {"family": family}, "training": training, "seed": seed}
+    values: dict[str, Any] = {"model": {"family": family}, "training": {"budget": budget}, "seed": seed}
     for name, value in changes.items():
         values = set_path(values, name, value)
     return parse(RunSettings, values, "settings")

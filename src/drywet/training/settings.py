@@ -1,11 +1,12 @@
 """Everything that decides what a training run becomes. A run stores what it resolved; presets list what differs."""
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from drywet.models import AnyModelSettings
+from drywet.models import FAMILIES, AnyModelSettings
 from drywet.settings import Settings
 from drywet.training.losses import LossText
 
@@ -72,9 +73,27 @@ class StatefulRecipe(Settings):
 
 
 class RunSettings(Settings):
-    """One training run: which recordings, which model, which recipe, which seed."""
+    """One training run: which recordings, which model, which recipe, which seed.
+
+    What is not said about the stateful recipe is what suits the model family; the window LSTM has the windows recipe.
+    """
 
     controls: dict[str, str | float] = {}  # only recordings with these knob positions
     model: AnyModelSettings
     training: Annotated[WindowRecipe | StatefulRecipe, Field(discriminator="recipe")]
     seed: int = Field(default=25, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_suits_the_family(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or not isinstance(values.get("model"), Mapping):
+            return values
+        training = values.get("training", {})
+        family = FAMILIES.get(values["model"].get("family"))
+        if not isinstance(training, Mapping) or family is None:
+            return values
+        usual = {"recipe": "windows" if values["model"]["family"] == "window-lstm" else "stateful"}
+        training = usual | dict(training)
+        if training["recipe"] == "stateful":
+            training = family[0].training | training
+        return {**values, "training": training}
