@@ -46,7 +46,7 @@ def test_the_commands_for_an_own_recording_run_in_order(tmp_path, pair):
     riff = signals.test_riffs(44_100, 1.0)["lead"]
     for name, samples in (("dry", pair.dry), ("wet", pair.wet), ("other-dry", riff), ("other-wet", riff)):
         audio.write(tmp_path / f"{name}.wav", samples, 44_100)
-    (own,) = (block for block in blocks(ROOT / "README.md", "bash") if "drywet train" in block)
+    (own,) = (block for block in blocks(ROOT / "README.md", "bash") if "drywet train dry.wav" in block)
     for line in own.splitlines():
         if line.startswith("drywet"):
             arguments = shlex.split(line.replace("--budget 2min", "--budget 1epochs --set training.batch_size=8"))[1:]
