@@ -46,6 +46,21 @@ def test_impossible_values_are_refused(setting, value):
         run_settings(**{setting: value})
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("model__family", "s4", "model.family: no family named 's4'; did you mean 's4d'?"),
+        ("model__family", "transformer", "model.family: no family named 'transformer'; known are: gain, grey-box"),
+        ("training__recipe", "statefull", "training.recipe: no recipe named 'statefull'; did you mean 'stateful'?"),
+        ("model__family", ["lstm"], "model.family: no family named"),
+    ],
+)
+def test_an_unknown_family_or_recipe_names_the_nearest(setting, value, message):
+    with pytest.raises(SettingsError) as error:
+        run_settings(**{setting: value})
+    assert str(error.value).startswith(f"my.toml: {message}")
+
+
 def test_settings_cannot_be_changed_after_they_were_checked():
     with pytest.raises(ValueError, match="frozen"):
         run_settings().seed = 3

@@ -36,6 +36,8 @@ def parse(kind: type[S], values: Any, where: str) -> S:
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         if first["type"] == "extra_forbidden":
             raise SettingsError(f"{where}: {_unknown_setting(kind, path)}{more}") from None
+        if first["type"] == "union_tag_invalid":
+            raise SettingsError(f"{where}: {_unknown_tag(path, first['ctx'])}{more}") from None
         place = ".".join(str(part) for part in path) or kind.__name__
         given = "" if first["type"] == "missing" else f", not {first['input']!r}"
         raise SettingsError(f"{where}: {place}: {first['msg']}{given}{more}") from None
@@ -54,6 +56,16 @@ def _unknown_setting(kind: type[BaseModel], path: list) -> str:
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(known)}"
     return f"unknown setting {name!r}; {hint}"
+
+
+def _unknown_tag(path: list, context: Mapping[str, Any]) -> str:
+    """Message for a tag that chooses no class of a union, with the nearest one that does."""
+    setting = context["discriminator"].strip("'")
+    known = [tag.strip("'") for tag in context["expected_tags"].split(", ")]
+    place = ".".join(str(part) for part in [*path, setting])
+    nearest = difflib.get_close_matches(context["tag"], known, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(known)}"
+    return f"{place}: no {setting} named {context['tag']!r}; {hint}"
 
 
 def _classes(annotation: Any) -> list[type[BaseModel]]:

@@ -311,3 +311,22 @@ def test_models_are_listed_with_size_and_cost(tmp_path):
     assert rows["lstm"]["multiplications"] == 4 * 32 * 33 + 32
     assert rows["window-lstm"]["memory"] == 44
     assert "Linear" not in drywet("models", cwd=tmp_path).stdout
+
+
+def test_a_wet_that_has_nothing_to_do_with_dry_is_said_plainly(trained, tmp_path):
+    dry, _ = audio.read(trained[0] / "dry.wav")
+    audio.write(tmp_path / "wet.wav", np.random.default_rng(0).normal(0, 0.1, len(dry)).astype(np.float32), RATE)
+    done = drywet(
+        "train",
+        trained[0] / "dry.wav",
+        "wet.wav",
+        "--model",
+        "gain",
+        "--budget",
+        "1epochs",
+        "--out",
+        "run",
+        cwd=tmp_path,
+    )
+    assert "no better than a filter" in done.stdout
+    assert "not aligned" in done.stdout

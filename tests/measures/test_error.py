@@ -48,6 +48,16 @@ def test_mse_and_mae_of_a_constant_error():
     assert measures.mae(WET, WET - 0.5) == pytest.approx(0.5)
 
 
+def test_the_power_of_a_sine_is_half_its_squared_peak():
+    sine = 3 * np.sin(2 * np.pi * 10 * np.arange(44_100) / 44_100)
+    assert measures.power(sine) == pytest.approx(4.5)
+    assert measures.power(np.full(8, 1e-30, np.float32)) == pytest.approx(1e-60)  # single precision would say silence
+
+
+def test_the_dc_error_of_an_excerpt_is_relative_to_the_power_of_the_whole():
+    assert measures.dc_error(np.zeros(10), np.full(10, 0.5), power=2.0) == pytest.approx(0.125)
+
+
 @pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
 def test_the_dc_error_counts_the_offset_alone(kind):
     square_wave = np.tile([2.0, -2.0], 500)  # mean 0, mean square 4

@@ -4,6 +4,7 @@ import torch
 from scipy.signal import lfilter
 
 from drywet import measures
+from drywet.models import fir, parallel
 from drywet.models.baselines import (
     Curve,
     Gain,
@@ -129,3 +130,31 @@ def test_every_parameter_is_counted_and_learned(model, count, dry):
     predicted.square().sum().backward()
     for name, parameter in model.named_parameters():
         assert (parameter.grad != 0).all(), name
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Linear(LinearSettings(taps=9, controls=("drive",))),
+        WienerHammerstein(WienerHammersteinSettings(taps_before=6, taps_after=9, controls=("drive",))),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_more_threads_give_the_same_bits(model, monkeypatch):
+    """40 signals are ten parts of a filter."""
+    signal, knobs, counts = torch.randn(40, 50), torch.rand(40, 1), []
+
+    def counted(work, batch, *part):
+        results = parallel.over_parts(work, batch, *part)
+        counts.append(len(results))
+        return results
+
+    monkeypatch.setattr(fir, "over_parts", counted)
+    results = []
+    for threads in (1, 2, 3):
+        with parallel.threads(threads):
+            output, last = model(signal, knobs, model.initial_state(40))
+            results.append([output, *last, *torch.autograd.grad(output.sin().sum(), list(model.parameters()))])
+    assert min(counts) == 10
+    for other in results[1:]:
+        assert all(torch.equal(ours, theirs) for ours, theirs in zip(results[0], other, strict=True))

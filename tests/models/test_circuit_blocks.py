@@ -7,9 +7,24 @@ from scipy.optimize import brentq
 from scipy.signal import bilinear, lfilter
 
 from drywet.models import circuit_blocks
-from drywet.models.circuit_blocks import diode_clipper, filter_numbers, state_variable_filter
+from drywet.models.circuit_blocks import filter_numbers, learn_chain, render_chain
 
 RNG = np.random.default_rng(11)
+
+
+def state_variable_filter(signal, numbers, state):
+    """A chain of one filter: output (T, B) and the next state (B, 2)."""
+    out, after = learn_chain(signal.T, numbers[None], numbers.new_zeros(0, 7, signal.shape[1]), 0, state)
+    return out.T, after
+
+
+def diode_clipper(drive, numbers, state):
+    """A chain of one stage whose filter is a wire: voltage (T, B) and the next state (B, 1)."""
+    one = torch.ones_like(drive[0])
+    wire = torch.stack([0 * one, 0 * one, 0 * one, one, 0 * one, 0 * one])
+    stage = torch.stack([one, *numbers, one, 0 * one])  # gain 1, and nothing but what is clipped
+    out, after = learn_chain(drive.T, wire[None], stage[None], 0, torch.cat([0 * state, 0 * state, state], dim=1))
+    return out.T, after[:, 2:]
 
 
 def random_filters(batch):
@@ -121,6 +136,31 @@ def test_the_clippers_gradients_in_float32_are_those_of_an_unrolled_solution():
     (weights * out).sum().backward()
     for found, expected in zip(single, exact, strict=True):
         torch.testing.assert_close(found.grad, expected.grad.float(), rtol=1e-3, atol=1e-4)
+
+
+def random_chain(batch, length):
+    """Filter, stage, filter, stage: what learn_chain takes, float64, with gradients."""
+    filters = torch.stack([filter_numbers(*random_filters(batch)) for _ in range(4)])
+    stages = torch.tensor(np.exp(RNG.uniform(-1, 1, (2, 7, batch))))
+    signal, state = torch.tensor(RNG.standard_normal((batch, length))), torch.tensor(RNG.standard_normal((batch, 10)))
+    return [tensor.requires_grad_() for tensor in (signal, filters, stages, state)]
+
+
+@pytest.mark.parametrize("first_stage", [1, 2])
+def test_the_chains_gradients_are_those_of_finite_differences(first_stage):
+    def chain(signal, filters, stages, state):
+        return learn_chain(signal, filters, stages, first_stage, state)
+
+    assert torch.autograd.gradcheck(chain, random_chain(2, 5))
+
+
+def test_what_learns_is_what_plays():
+    """Compiled twice: over a batch with gradients, and sample by sample without."""
+    signal, filters, stages, state = (tensor.detach() for tensor in random_chain(21, 200))  # two parts, one not full
+    learned, after = learn_chain(signal, filters, stages, 1, state)
+    played = render_chain(signal, filters, stages, 1, state)
+    torch.testing.assert_close(learned, played)
+    torch.testing.assert_close(after, state)
 
 
 def test_equal_diodes_treat_both_half_waves_alike():

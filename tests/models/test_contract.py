@@ -10,8 +10,9 @@ from small_models import SMALL
 
 from drywet import files
 from drywet.effect import render
-from drywet.errors import RunError
+from drywet.errors import RunError, SettingsError, SignalError
 from drywet.models import FAMILIES, TrainedEffect, build, load_effect, model_bytes
+from drywet.settings import parse
 
 RATE = 44_100
 IN_TWO_LAYERS = {"gru in two layers": "gru", "lstm in two layers": "lstm"}
@@ -151,12 +152,65 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, name, tensor, message):
         ({"model": {"family": "lstm", "hidden_size": 10**9}}, "hidden_size"),  # no memory is taken for it
         ({"sample_rate": "fast"}, "header is damaged"),
         ({"sample_rate": 1}, "impossible"),
+        ({"sample_rate": float("inf")}, "header is damaged"),  # in JSON also 1e999
+        ({"model": {"family": ["lstm"]}}, "header is damaged"),
+        ({"model": {"family": "lstm", "controls": [str(n) for n in range(17)]}}, "controls"),
+        ({"model": {"family": "window-lstm", "hidden_size": 1024, "context": 100_000}}, "at most 262144 are allowed"),
     ],
 )
 def test_a_header_that_makes_no_sense_is_refused(tmp_path, change, message):
     save_with_header(tmp_path / "m.safetensors", small_model("lstm").state_dict(), **change)
     with pytest.raises(RunError, match=message):
         load_effect(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        (["drive", "tone", "drive"], "the knob 'drive' stands twice"),
+        (["drive", ""], "at least 1 character"),
+        (["d" * 65], "at most 64 characters"),
+        ([f"knob {n}" for n in range(17)], "at most 16 items"),
+    ],
+)
+def test_knobs_that_no_device_has_are_refused(controls, message):
+    for settings, _ in FAMILIES.values():
+        with pytest.raises(SettingsError, match=message):
+            parse(settings, {"controls": controls}, "here")
+
+
+LARGEST = {
+    "gain": {},
+    "grey-box": {"filters_before": 16, "stages": 4, "filters_after": 16},
+    "linear": {"taps": 65_536},
+    "static-curve": {},
+    "wiener-hammerstein": {"taps_before": 65_536, "taps_after": 65_536},
+    "gru": {"hidden_size": 1024, "layers": 8},
+    "lstm": {"hidden_size": 1024, "layers": 8},
+    "s4d": {"stages": 16, "channels": 256, "states": 64, "units": 256},
+    "window-lstm": {"hidden_size": 1024, "context": 256},
+}
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_no_settings_make_a_model_of_more_than_64_million_numbers(name):
+    """The settings class refuses one more of anything; the WaveNet counts its weights, see test_wavenet.py."""
+    assert set(LARGEST) == set(FAMILIES) - {"wavenet"}
+    settings = FAMILIES[name][0]
+    for setting, value in LARGEST[name].items():
+        if setting != "context":
+            with pytest.raises(SettingsError, match=setting):
+                parse(settings, LARGEST[name] | {setting: value + 8}, "here")
+    with torch.device("meta"):  # without memory
+        model = build(parse(settings, LARGEST[name] | {"controls": [f"knob {n}" for n in range(16)]}, "here"))
+    assert sum(tensor.numel() for tensor in model.state_dict().values()) <= 1 << 26
+
+
+@pytest.mark.parametrize("silent", ["dry", "wet"])
+def test_audio_that_is_silent_teaches_nothing(silent, pair):
+    signals = {"dry": pair.dry, "wet": pair.wet} | {silent: 0 * pair.wet}
+    with pytest.raises(SignalError, match=f"the {silent} training audio is silent .* check the cable"):
+        small_model("lstm").start_from(**signals)
 
 
 def test_a_folder_without_a_model_says_so(tmp_path):

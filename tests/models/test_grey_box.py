@@ -5,6 +5,7 @@ from scipy.optimize import brentq
 from scipy.signal import bilinear, lfilter
 
 from drywet import measures
+from drywet.models import circuit_blocks, parallel
 from drywet.models.grey_box import GreyBox, GreyBoxSettings
 
 REST = torch.zeros(1, 0)
@@ -117,3 +118,24 @@ def test_a_nan_is_not_hidden(dry):
     broken = dry[:100].copy()
     broken[50] = np.nan
     assert np.isnan(predict(GreyBox(GreyBoxSettings()), broken)[50:]).all()
+
+
+def test_more_threads_give_the_same_bits(monkeypatch):
+    """40 signals are three parts, the last one smaller."""
+    model = turned(GreyBox(GreyBoxSettings(controls=("drive",), stages=2)), 0.1)
+    signal, knobs, counts = torch.randn(40, 50), torch.rand(40, 1), []
+
+    def counted(work, batch, *part):
+        results = parallel.over_parts(work, batch, *part)
+        counts.append(len(results))
+        return results
+
+    monkeypatch.setattr(circuit_blocks, "over_parts", counted)
+    results = []
+    for threads in (1, 2, 3):
+        with parallel.threads(threads):
+            output, last = model(signal, knobs, model.initial_state(40))
+            results.append([output, *last, *torch.autograd.grad(output.sin().sum(), list(model.parameters()))])
+    assert min(counts) == 3
+    for other in results[1:]:
+        assert all(torch.equal(ours, theirs) for ours, theirs in zip(results[0], other, strict=True))

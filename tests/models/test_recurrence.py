@@ -3,8 +3,9 @@ import pytest
 import torch
 from numba import njit
 
-from drywet.models import GRUSettings, LSTMSettings, WindowLSTMSettings, build, parallel
+from drywet.models import GRUSettings, LSTMSettings, WindowLSTMSettings, build, parallel, window_lstm
 from drywet.models.recurrence import fast_tanh
+from drywet.models.tiles import ROWS
 
 RECURRENT = [LSTMSettings, GRUSettings]
 
@@ -175,6 +176,27 @@ def test_a_second_backward_says_what_is_missing():
     output.sum().backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="run them forward again"):
         output.sum().backward()
+
+
+@pytest.mark.parametrize(("hidden", "context"), [(1024, 256), (64, 4096), (3, 87_381), (96, 88), (1, 1)])
+def test_rendering_with_windows_takes_less_than_200_megabytes(hidden, context):
+    """Six numbers a unit and sample: h, c and four gates."""
+    settings = WindowLSTMSettings(hidden_size=hidden, context=context)
+    assert settings.windows_at_once % ROWS == 0
+    assert 4 * 6 * hidden * context * settings.windows_at_once < 200e6
+    assert settings.windows_at_once == 256 or hidden * context > 96 * 88  # the published sizes as fast as can be
+
+
+def test_fewer_windows_at_once_have_the_same_bits(monkeypatch):
+    model = build(WindowLSTMSettings(hidden_size=6, context=11))
+    seen = []
+    for numbers in (1 << 25, 6 * 11 * 6 * 40):
+        monkeypatch.setattr(window_lstm, "_NUMBERS_AT_ONCE", numbers)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            seen.append(model(torch.randn(2, 300), torch.zeros(2, 0), model.initial_state(2))[0])
+    assert model.settings.windows_at_once == 40
+    assert torch.equal(*seen)
 
 
 @pytest.mark.parametrize("controls", [(), ("drive",)])

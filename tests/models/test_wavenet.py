@@ -210,6 +210,15 @@ def test_arrays_that_do_not_fit_are_refused(arrays, message):
         parse(WaveNetSettings, {"layer_arrays": arrays}, "here")
 
 
+def test_a_network_is_named_by_its_size_or_by_its_arrays():
+    assert WaveNetSettings().size == "standard"
+    own = parse(WaveNetSettings, {"layer_arrays": [ARRAY]}, "here")
+    assert own.size is None
+    assert parse(WaveNetSettings, own.model_dump(mode="json"), "here") == own
+    with pytest.raises(SettingsError, match="size 'lite' and layer_arrays both name a network; give one of the two"):
+        parse(WaveNetSettings, {"size": "lite", "layer_arrays": [ARRAY]}, "here")
+
+
 @pytest.mark.parametrize("avx_512", [True, False])
 def test_sums_over_rows_are_those_of_numpy(avx_512, tmp_path):
     """Both tile sizes, the smaller one in a process that is told so before drywet is imported."""
@@ -220,9 +229,9 @@ def test_sums_over_rows_are_those_of_numpy(avx_512, tmp_path):
         "features.update((name, False) for name in features if name.startswith('avx512') and not int(sys.argv[1]))\n"
         "b.get_host_cpu_features = lambda: features\n"
         "import numpy as np\n"
-        "from drywet.models.convolution_tiles import WIDTH, add_gradient, add_products\n"
-        "assert WIDTH == (64 if features.get('avx512f') else 16)\n"
-        "rng, rows, count, length = np.random.default_rng(0), 7, 6, 2 * WIDTH\n"
+        "from drywet.models.convolution_tiles import TILE_WIDTH, add_gradient, add_products\n"
+        "assert TILE_WIDTH == (64 if features.get('avx512f') else 16)\n"
+        "rng, rows, count, length = np.random.default_rng(0), 7, 6, 2 * TILE_WIDTH\n"
         "data = rng.standard_normal(count * 200)\n"
         "sources, places = np.arange(count) * 190 + 3, np.arange(count)[::-1].copy()\n"
         "weights, out, gradient = rng.standard_normal(rows * count), np.ones(rows * 300), np.ones(rows * count)\n"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from drywet.dataset import Pair
+from drywet.errors import RunError
 from drywet.models.state_space import StateSpaceSettings
 from drywet.training import RunConfig, RunSettings, TrainingData
 from drywet.training import choice as choosing
@@ -36,9 +37,20 @@ def test_a_device_that_folds_is_left_to_the_general_family(pair):
     assert "does not fit" in found.reason
 
 
-def test_a_budget_in_epochs_has_no_trial(pair, monkeypatch):
+@pytest.mark.parametrize("budget", ["3epochs", "0.003s", "9s"])
+def test_some_budgets_leave_no_room_for_a_trial(pair, monkeypatch, budget):
     monkeypatch.setattr(choosing, "train", lambda *args, **more: pytest.fail("trained"))
-    assert choose(data(pair), asked("3epochs")).budget == "3epochs"
+    assert choose(data(pair), asked(budget)).budget == budget
+
+
+def test_a_long_budget_is_still_written_so_that_it_can_be_read(pair, monkeypatch):
+    monkeypatch.setattr(choosing, "train", lambda *args, **more: status(1.0))
+    assert choose(data(pair), asked("2000000s")).budget == "1999992s"
+
+
+def test_audio_too_short_for_the_trial_is_left_to_the_general_family(pair):
+    short = TrainingData([pair[:20_000]], [pair[20_000:40_000]], "x")
+    assert choose(short, asked("20s")).family == "s4d"
 
 
 def status(esr):
@@ -56,6 +68,9 @@ def test_the_run_folder_remembers_the_choice(recording_files, tmp_path, monkeypa
     monkeypatch.setattr(choosing, "train", lambda *args, **more: pytest.fail("trained"))
     again = prepare(*recording_files, None, "20s", 25, out=tmp_path / "run")
     assert again.config == first.config
+    for other in ({"budget": "21s"}, {"seed": 26}, {"changes": {"training.learning_rate": 0.001}}):
+        with pytest.raises(RunError, match="belongs to another run"):
+            prepare(*recording_files, None, **{"budget": "20s", "seed": 25, **other}, out=tmp_path / "run")
 
 
 def test_the_trial_of_a_dataset_knows_its_knobs(small_dataset, monkeypatch):

@@ -11,7 +11,7 @@ from drywet.controls import movement
 from drywet.dataset import Pair, write_manifest
 from drywet.dataset.virtual import VirtualDataset, render_dataset
 from drywet.effect import render
-from drywet.errors import DatasetError, SettingsError
+from drywet.errors import DatasetError, SettingsError, SignalError
 from drywet.evaluation import evaluate
 from drywet.evaluation import test_clips as clips_for_test
 from drywet.models import LSTMSettings, TrainedEffect, WindowLSTMSettings, build, load_effect
@@ -136,6 +136,27 @@ def test_recordings_that_do_not_name_the_knob_are_refused():
     for train_pairs, validation in (([named, unnamed], [named]), ([named], [unnamed])):
         with pytest.raises(SettingsError, match="knob 'drive', but .* recording .* its knobs are: tone"):
             build_recipe(DRIVE, TrainingData(train_pairs, validation, "x"))
+
+
+def test_a_silent_recording_is_refused_before_training_and_by_its_knobs():
+    sounding, silent = recording(8000, 1, drive=0.2, level=0.5), recording(8000, 0, drive=0.5, level=0.0)
+    for role, data in (
+        ("training", TrainingData([sounding, silent], [sounding], "x")),
+        ("validation", TrainingData([sounding], [sounding, silent], "x")),
+    ):
+        with pytest.raises(
+            SignalError, match=rf"^{role} recording 1 \(drive 12:00, level 7:00\).*leave it out of the data"
+        ):
+            build_recipe(DRIVE, data)
+
+
+def test_silence_after_the_run_up_of_a_validation_recording_is_refused():
+    pair = recording(8000, 1, drive=0.1)
+    pair.wet[1000:] = 0
+    train_pairs = [recording(8000, 1, drive=0.1)]
+    build_recipe(DRIVE, TrainingData(train_pairs, [pair], "x", run_up=999))
+    with pytest.raises(SignalError, match=r"validation recording 0 \(drive 8:00\).*silent"):
+        build_recipe(DRIVE, TrainingData(train_pairs, [pair], "x", run_up=1000))
 
 
 def test_the_published_recipe_knows_no_knobs(pair):

@@ -221,6 +221,21 @@ def test_a_nan_is_noticed_rolled_back_and_recorded(data, tmp_path, monkeypatch):
     assert all(torch.isfinite(tensor).all() for tensor in effect.model.state_dict().values())
 
 
+def test_a_nan_before_the_first_validation_starts_again_from_the_seed(data, tmp_path, monkeypatch):
+    """There is no best model yet; training goes on with half the learning rate, in a new epoch, from a settled state."""
+    seen = []
+    original = training_loop._Session._update
+
+    def broken_once(session):
+        seen.append((session.progress.epoch, session.progress.batch, session.progress.learning_rate_scale))
+        return len(seen) != 3 and original(session)
+
+    monkeypatch.setattr(training_loop._Session, "_update", broken_once)
+    status = train(config(validations=2), data, tmp_path / "run")
+    assert status.state == "finished"
+    assert seen[2:4] == [(0, 2, 1.0), (1, 0, 0.5)]
+
+
 def test_a_collapse_is_noticed_rolled_back_and_recorded(data, tmp_path, monkeypatch):
     """For a stretch of updates the loss pushes away from the target instead of towards it."""
     with_loss(monkeypatch, lambda call, loss: -loss if 300 < call < 345 else loss)

@@ -25,6 +25,7 @@ def planted(go_on):
     model = build(settings.model)
     weights = Weights(model)
     weights.vector.data.zero_()
+    weights.follow(1.0)
     polish(recipe, model, weights, go_on)
     impulse = torch.zeros(1, 2)
     impulse[0, 0] = 1

@@ -59,7 +59,12 @@ def train(
             prepared = recording.prepare_dataset(dataset, **asked)
         else:
             prepared = recording.prepare(dry, wet, **asked)
-    _print_plan(prepared, threads)
+    # Now, because a dataset without test recordings should say so before an hour of training.
+    if isinstance(prepared, recording.PreparedRecording):
+        clips = [evaluation.clip_of_files(dry, wet, prepared.split.test.start, prepared.split.test.stop)]
+    else:
+        clips = evaluation.test_clips(dataset, prepared.config.settings.controls)
+    _print_plan(prepared, threads, device)
     folder = prepared.folder
     open_run(folder, prepared.config, prepared.data.sha256)
     if isinstance(prepared, recording.PreparedRecording):
@@ -75,13 +80,9 @@ def train(
             device=device,
         )
         stage.update(1, 1.0, progress.best_note(status.best_esr))
-    if status.best_esr is None:
-        common.stderr.print("stopped before the first validation: no model yet. The same command goes on")
+    if not (folder / "best.safetensors").is_file():
+        common.stderr.print("stopped before the first update: no model yet. The same command goes on")
         raise typer.Exit(130)
-    if isinstance(prepared, recording.PreparedRecording):
-        clips = [evaluation.clip_of_files(dry, wet, prepared.split.test.start, prepared.split.test.stop)]
-    else:
-        clips = evaluation.test_clips(dataset, prepared.config.settings.controls)
     rows = evaluation.evaluate(load_effect(folder), clips, folder)
     page = report.build_run_report(folder)
     if json_:
@@ -90,7 +91,7 @@ def train(
     _print_result(rows, folder, page, status.state == "interrupted")
 
 
-def _print_plan(prepared, threads: int) -> None:
+def _print_plan(prepared, threads: int, device: str) -> None:
     """What will be done, what it takes, and why this model; SettingsError if the budget is too small to do anything."""
     from drywet.errors import SettingsError
     from drywet.models import build
@@ -102,7 +103,7 @@ def _print_plan(prepared, threads: int) -> None:
         say(recording.describe(prepared))
     if prepared.why:
         say(f"model: {prepared.why}")
-    cost = estimate(prepared.config, prepared.data, threads)
+    cost = estimate(prepared.config, prepared.data, threads, device)
     if cost.seconds < cost.update_seconds:
         raise SettingsError(
             f"--budget {settings.training.budget}: too small for one update, which takes {cost.update_seconds:.3g} s here"

@@ -3,7 +3,7 @@
 Training, evaluation and report share these, so the loss and the published figure cannot drift apart.
 """
 
-from drywet.measures.error import apply_pre_emphasis, dc_error, esr, mae, mse
+from drywet.measures.error import apply_pre_emphasis, dc_error, esr, mae, mse, power
 from drywet.measures.lag import best_lag_esr, published_compatible_esr
 from drywet.measures.linear import best_linear_esr, best_linear_prediction
 from drywet.measures.spectral import mrstft
@@ -23,5 +23,6 @@ __all__ = [
     "mae",
     "mrstft",
     "mse",
+    "power",
     "published_compatible_esr",
 ]

@@ -1,6 +1,17 @@
 """Sample-by-sample error between the wet signal and its prediction."""
 
+import numpy as np
+
 from drywet.errors import SignalError
+
+
+def power(signal):
+    """Mean square of a whole array, summed in double precision: a float.
+
+    >>> power(np.array([3.0, -4.0]))
+    12.5
+    """
+    return float(np.mean(np.square(signal, dtype=np.float64)))
 
 
 def esr(wet, predicted, *, pre_emphasis=None):
@@ -28,7 +39,6 @@ def esr(wet, predicted, *, pre_emphasis=None):
     ----------
     .. [1] A. Wright, V. Välimäki, "Perceptual loss function for neural modeling of audio systems", ICASSP 2020.
 
-    >>> import numpy as np
     >>> wet = np.array([1.0, -2.0, 2.0])
     >>> float(round(esr(wet, 0.9 * wet), 6))
     0.01
@@ -54,16 +64,19 @@ def mae(wet, predicted):
     return abs(wet - predicted).mean(-1)
 
 
-def dc_error(wet, predicted):
+def dc_error(wet, predicted, *, power=None):
     """Squared mean of the error over the mean square of the wet signal, shape (...), of signals of shape (..., T).
 
     What a constant offset adds to the ESR (A. Wright, V. Välimäki, ICASSP 2020, who add it to a loss that
-    pre-emphasis has made deaf to offsets). SignalError if the shapes differ, or ``wet`` is silent.
+    pre-emphasis has made deaf to offsets). ``power`` is what to divide by instead, as in :func:`drywet.measures.mrstft`:
+    that of the whole recording, when the signals are excerpts that may be silent. SignalError if the shapes differ, or
+    ``wet`` is silent and no ``power`` given.
     """
     check_shapes(wet, predicted)
-    power = (wet**2).mean(-1)
-    if (power == 0).any():
-        raise SignalError("wet is silent, so its DC error is undefined")
+    if power is None:
+        power = (wet**2).mean(-1)
+        if (power == 0).any():
+            raise SignalError("wet is silent, so its DC error is undefined")
     return (wet - predicted).mean(-1) ** 2 / power
 
 

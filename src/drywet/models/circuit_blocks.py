@@ -1,9 +1,9 @@
-"""Two blocks of a drive pedal with their gradients, compiled for the CPU: a filter and a diode clipper.
+"""A drive pedal as a chain of filters and diode clippers with its gradients, compiled for the CPU.
 
-Signals are (T, B): sample by sample in time, with the batch as the inner axis, where the compiler finds work for vector
-instructions. Every sample is treated alike, so no cutting of a signal into blocks changes a bit. Each backward loop is
-the adjoint recursion written out; it is checked against finite differences in float64 and against plain torch
-(tests/models/test_circuit_blocks.py).
+Each core takes parts of the batch through the whole chain, block after block. Inside, signals are (T, PART): sample by
+sample in time, with the part's signals as the inner axis, where vector instructions find their work. Every sample is
+treated alike, so no cutting of a signal into blocks changes a bit. Each backward loop is the adjoint recursion written
+out; it is checked against finite differences in float64 and against plain torch (tests/models/test_circuit_blocks.py).
 """
 
 import math
@@ -15,14 +15,15 @@ from numba.extending import overload
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from drywet.models.recurrence import FAST
+from drywet.models.parallel import PART, over_parts
+from drywet.models.vectors import WIDTH, load, multiply_plus, spread, store
 
 # The clipper's sums are not reordered: the rounding in _exp_32 is a sum that only works in the order written.
 EXACT_ORDER = {"contract", "nsz"}
 
 
 def filter_numbers(climb: Tensor, damping: Tensor, low: Tensor, band: Tensor, high: Tensor) -> Tensor:
-    """What :func:`state_variable_filter` takes, stacked in a new second-to-last axis, all others of one shape (..., B).
+    """What a filter of :func:`learn_chain` takes, stacked in a new second-to-last axis, all others of one shape (..., B).
 
     The analogue filter is (low w^2 + band d w s + high s^2) / (s^2 + d w s + w^2) with d = ``damping`` = 1 / Q, brought to
     the sample rate by the bilinear transform; ``climb`` is tan(w / (2 sample rate)), w prewarped. Any positive climb and
@@ -32,29 +33,17 @@ def filter_numbers(climb: Tensor, damping: Tensor, low: Tensor, band: Tensor, hi
     return torch.stack([keep, keep * climb, climb, high, damping * (band - high), low - high], dim=-2)
 
 
-def state_variable_filter(signal: Tensor, numbers: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """Second-order filter of ``signal`` (T, B): output (T, B) and the next state (B, 2), with gradients for everything.
+def learn_chain(
+    signal: Tensor, filters: Tensor, stages: Tensor, first_stage: int, state: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A chain of filters and stages: output (B, T) and the next state (B, 2 F + N), with gradients for everything.
 
-    The state is that of the two trapezoidal integrators of an analogue state-variable filter (V. Zavalishin, "The Art of
-    VA Filter Design", ch. 4), a form that stays stable while its numbers are learned (B. Kuznetsov, J. Parker,
+    A filter's state is that of the two trapezoidal integrators of an analogue state-variable filter (V. Zavalishin, "The
+    Art of VA Filter Design", ch. 4), a form that stays stable while its numbers are learned (B. Kuznetsov, J. Parker,
     F. Esqueda, "Differentiable IIR filters for machine learning applications", DAFx 2020).
 
-    Parameters
-    ----------
-    signal : tensor, shape (T, B)
-    numbers : tensor, shape (6, B)
-        ``keep, feed, climb, direct, of_band, of_low``: with the state (s1, s2), band = keep s1 + feed (x - s2),
-        low = s2 + climb band, output = direct x + of_band band + of_low low, and the next state is
-        (2 band - s1, 2 low - s2).
-    state : tensor, shape (B, 2)
-    """
-    return _StateVariableFilter.apply(signal, numbers, state)
-
-
-def diode_clipper(drive: Tensor, numbers: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """Voltage (T, B) across antiparallel diodes, a resistor and a capacitor driven by a current, and the next state (B, 1).
-
-    In units of the forward diodes' thermal voltage, and of the current that it drives through the resistor,
+    A clipper gives the voltage v across antiparallel diodes, a resistor and a capacitor driven by a current. In units of
+    the forward diodes' thermal voltage, and of the current that it drives through the resistor,
     ``tau dv/dt = drive - v - forward (e^v - 1) + reverse (e^(-ratio v) - 1)``, the network in the feedback of an
     overdrive's op-amp (D. Yeh, J. Abel, J. Smith, "Simulation of the diode limiter in guitar distortion circuits by
     numerical solution of ordinary differential equations", DAFx 2007). The step is backward Euler, which stays calm
@@ -63,14 +52,21 @@ def diode_clipper(drive: Tensor, numbers: Tensor, state: Tensor) -> tuple[Tensor
 
     Parameters
     ----------
-    drive : tensor, shape (T, B)
-    numbers : tensor, shape (4, B)
-        All positive: ``inertia`` (tau in samples), ``forward``, ``reverse`` (saturation currents) and ``ratio`` (forward
+    signal : tensor, shape (B, T)
+    filters : tensor, shape (F, 6, B)
+        ``keep, feed, climb, direct, of_band, of_low``: with the state (s1, s2), band = keep s1 + feed (x - s2),
+        low = s2 + climb band, output = direct x + of_band band + of_low low, and the next state is
+        (2 band - s1, 2 low - s2).
+    stages : tensor, shape (N, 7, B)
+        ``gain, inertia, forward, reverse, ratio, clipped, clean``. Stage n turns its input x and what filter
+        ``first_stage`` + n makes of x, y, into clipped v + clean x, where gain y drives the clipper. Those between are
+        positive: ``inertia`` (tau in samples), ``forward``, ``reverse`` (saturation currents) and ``ratio`` (forward
         over reverse thermal voltage: 0.5 when twice as many diodes face backwards).
-    state : tensor, shape (B, 1)
-        The capacitor's voltage.
+    first_stage : int
+    state : tensor, shape (B, 2 F + N)
+        Both of each filter, then the voltage of each clipper's capacitor.
     """
-    return _DiodeClipper.apply(drive, numbers, state)
+    return _LearnChain.apply(signal, filters, stages, first_stage, state)
 
 
 def render_chain(signal: Tensor, filters: Tensor, stages: Tensor, first_stage: int, state: Tensor) -> Tensor:
@@ -80,128 +76,113 @@ def render_chain(signal: Tensor, filters: Tensor, stages: Tensor, first_stage: i
 
     Parameters
     ----------
-    signal : tensor, shape (B, T)
-    filters : tensor, shape (F, 6, B)
-    stages : tensor, shape (N, 7, B)
-        Gain, the clipper's four numbers, shares of the clipped and of the stage's own input. Stage n clips what leaves
-        filter ``first_stage`` + n.
-    first_stage : int
-    state : tensor, shape (B, 2 F + N)
+    signal, filters, stages, first_stage, state
+        As for :func:`learn_chain`.
     """
     out = torch.empty_like(signal, memory_format=torch.contiguous_format)
-    by_signal = [tensor.detach().permute(2, 0, 1).contiguous().numpy() for tensor in (filters, stages)]
-    for b, (filter_rows, stage_rows) in enumerate(zip(*by_signal, strict=True)):
+    for b, (filter_rows, stage_rows) in enumerate(zip(_by_signal(filters), _by_signal(stages), strict=True)):
         _chain(signal[b].contiguous().numpy(), filter_rows, stage_rows, first_stage, state[b].numpy(), out[b].numpy())
     return out
 
 
-class _StateVariableFilter(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, signal, numbers, state):
-        (length, batch), kind = signal.shape, signal.dtype
-        signal, numbers = signal.contiguous(), numbers.contiguous()
-        memory, inner = torch.empty(length + 1, 2, batch, dtype=kind), torch.empty(length, 2, batch, dtype=kind)
-        out = torch.empty(length, batch, dtype=kind)
-        memory[0] = state.T
-        _filter_forward(*(tensor.numpy() for tensor in (signal, numbers, memory, inner, out)))
-        ctx.save_for_backward(signal, numbers, memory, inner)
-        return out, memory[-1].T.contiguous()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad_out, grad_state):
-        signal, numbers, memory, inner = ctx.saved_tensors
-        grad_memory = grad_state.T.clone(memory_format=torch.contiguous_format)
-        grad_signal, grad_numbers = torch.empty_like(signal), torch.zeros_like(numbers)
-        arrays = (grad_out.contiguous(), grad_memory, signal, numbers, memory, inner, grad_signal, grad_numbers)
-        _filter_backward(*(tensor.detach().numpy() for tensor in arrays))
-        return grad_signal, grad_numbers, grad_memory.T
+def _by_signal(numbers: Tensor) -> np.ndarray:
+    """(B, blocks, numbers of each) from (blocks, numbers of each, B)."""
+    return numbers.detach().permute(2, 0, 1).contiguous().numpy()
 
 
-class _DiodeClipper(torch.autograd.Function):
+class _LearnChain(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, drive, numbers, state):
-        drive, numbers = drive.contiguous(), numbers.contiguous()
-        voltage = torch.empty(len(drive) + 1, drive.shape[1], dtype=drive.dtype)
-        voltage[0] = state[:, 0]
-        _clipper_forward(drive.numpy(), numbers.numpy(), voltage.numpy())
-        ctx.save_for_backward(numbers, voltage)
-        return voltage[1:].clone(), voltage[-1:].T.clone()
+    def forward(ctx, signal, filters, stages, first_stage, state):
+        signal, state = (tensor.detach().contiguous().numpy() for tensor in (signal, state))
+        filters, stages = _by_signal(filters), _by_signal(stages)
+        out, after = np.empty_like(signal), np.empty_like(state)
+        length, kind = signal.shape[1], signal.dtype
+        count, stage_count = filters.shape[1], stages.shape[1]
+        shapes = (
+            (count, 6, PART), (stage_count, 7, PART), (count + 1, length, PART), (count, length + 1, 2, PART),
+            (stage_count, length, PART), (stage_count, length + 1, PART),
+        )  # fmt: skip
+
+        def run(part: slice) -> list[np.ndarray]:
+            kept = [np.empty(shape, kind) for shape in shapes]
+            given = signal[part], filters[part], stages[part], first_stage, state[part]
+            _chain_forward(*given, *kept, out[part], after[part])
+            return kept
+
+        ctx.first_stage, ctx.kept = first_stage, over_parts(run, len(signal))
+        return torch.from_numpy(out), torch.from_numpy(after)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_voltage, grad_state):
-        numbers, voltage = ctx.saved_tensors
-        grad_last = grad_state[:, 0].clone()
-        grad_drive, grad_numbers = torch.empty_like(voltage[1:]), torch.zeros_like(numbers)
-        arrays = (grad_voltage.contiguous(), grad_last, numbers, voltage, grad_drive, grad_numbers)
-        _clipper_backward(*(tensor.detach().numpy() for tensor in arrays))
-        return grad_drive, grad_numbers, grad_last.unsqueeze(1)
+    def backward(ctx, grad_out, grad_after):
+        grad_out, grad_after = (tensor.contiguous().numpy() for tensor in (grad_out, grad_after))
+        batch, kind = len(grad_out), grad_out.dtype
+        grad_signal, grad_state = np.empty_like(grad_out), np.empty_like(grad_after)
+        grad_filters, grad_stages = (np.empty((batch, *kept.shape[:2]), kind) for kept in ctx.kept[0][:2])
+
+        def run(part: slice) -> None:
+            grads = grad_signal[part], grad_filters[part], grad_stages[part], grad_state[part]
+            _chain_backward(grad_out[part], grad_after[part], ctx.first_stage, *ctx.kept[part.start // PART], *grads)
+
+        over_parts(run, batch)
+        of_blocks = (torch.from_numpy(grads).permute(1, 2, 0) for grads in (grad_filters, grad_stages))
+        return torch.from_numpy(grad_signal), *of_blocks, None, torch.from_numpy(grad_state)
 
 
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
-def _filter_forward(signal, numbers, memory, inner, out):
-    """Fill ``inner`` (T, 2, B): band and low, ``memory`` (T + 1, 2, B), whose row 0 is the state before, and ``out`` (T, B).
+@njit
+def _filter_forward(signal, numbers, memory, out):
+    """Fill ``out`` (T, PART) and ``memory`` (T + 1, 2, PART), whose row 0 is the state before."""
+    for b in range(0, PART, WIDTH):
+        keep, feed, climb = load(numbers, b), load(numbers, PART + b), load(numbers, 2 * PART + b)
+        direct, of_band, of_low = load(numbers, 3 * PART + b), load(numbers, 4 * PART + b), load(numbers, 5 * PART + b)
+        first, second = load(memory, b), load(memory, PART + b)
+        for t in range(len(signal)):
+            x = load(signal, t * PART + b)
+            band = multiply_plus(feed, x - second, keep * first)
+            low = multiply_plus(climb, band, second)
+            store(out, t * PART + b, multiply_plus(of_low, low, multiply_plus(of_band, band, direct * x)))
+            first, second = band + band - first, low + low - second
+            store(memory, 2 * (t + 1) * PART + b, first)
+            store(memory, 2 * (t + 1) * PART + PART + b, second)
 
-    Few arrays in each loop, so that the compiler can prove them apart and use vector instructions.
+
+@njit
+def _filter_backward(slope, grad_memory, signal, numbers, memory, grad_numbers):
+    """Turn ``slope`` (T, PART), of the output, into that of ``signal``, and fill ``grad_numbers`` (6, PART).
+
+    Walks back in time. ``grad_memory`` (2, PART): of the last state, ends as that of the first.
     """
-    length, batch = signal.shape
-    keep, feed, climb = numbers[0], numbers[1], numbers[2]
-    direct, of_band, of_low = numbers[3], numbers[4], numbers[5]
-    for t in range(length):
-        x, y, band, low = signal[t], out[t], inner[t, 0], inner[t, 1]
-        first, second = memory[t, 0], memory[t, 1]
-        first_after, second_after = memory[t + 1, 0], memory[t + 1, 1]
-        for b in range(batch):
-            band[b] = keep[b] * first[b] + feed[b] * (x[b] - second[b])
-        for b in range(batch):
-            low[b] = second[b] + climb[b] * band[b]
-        for b in range(batch):
-            y[b] = direct[b] * x[b] + of_band[b] * band[b] + of_low[b] * low[b]
-        for b in range(batch):
-            first_after[b] = band[b] + band[b] - first[b]
-        for b in range(batch):
-            second_after[b] = low[b] + low[b] - second[b]
-
-
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
-def _filter_backward(grad_out, grad_memory, signal, numbers, memory, inner, grad_signal, grad_numbers):
-    """Fill ``grad_signal`` (T, B) and add to ``grad_numbers`` (6, B), walking back in time.
-
-    ``grad_memory`` (2, B): of the last state, ends as that of the first.
-    """
-    length, batch = signal.shape
-    keep, feed, climb = numbers[0], numbers[1], numbers[2]
-    direct, of_band, of_low = numbers[3], numbers[4], numbers[5]
-    grad_keep, grad_feed, grad_climb = grad_numbers[0], grad_numbers[1], grad_numbers[2]
-    grad_direct, grad_of_band, grad_of_low = grad_numbers[3], grad_numbers[4], grad_numbers[5]
-    d_first, d_second = grad_memory[0], grad_memory[1]
-    d_band, d_low = np.empty_like(d_first), np.empty_like(d_first)
-    for t in range(length - 1, -1, -1):
-        x, dy, dx, band, low = signal[t], grad_out[t], grad_signal[t], inner[t, 0], inner[t, 1]
-        first, second = memory[t, 0], memory[t, 1]
-        for b in range(batch):
-            d_low[b] = of_low[b] * dy[b] + d_second[b] + d_second[b]
-        for b in range(batch):
-            d_band[b] = of_band[b] * dy[b] + d_first[b] + d_first[b] + climb[b] * d_low[b]
-        for b in range(batch):
-            d_second[b] = d_low[b] - d_second[b] - feed[b] * d_band[b]
-        for b in range(batch):
-            d_first[b] = keep[b] * d_band[b] - d_first[b]
-        for b in range(batch):
-            dx[b] = direct[b] * dy[b] + feed[b] * d_band[b]
-        for b in range(batch):
-            grad_keep[b] += d_band[b] * first[b]
-        for b in range(batch):
-            grad_feed[b] += d_band[b] * (x[b] - second[b])
-        for b in range(batch):
-            grad_climb[b] += d_low[b] * band[b]
-        for b in range(batch):
-            grad_direct[b] += dy[b] * x[b]
-        for b in range(batch):
-            grad_of_band[b] += dy[b] * band[b]
-        for b in range(batch):
-            grad_of_low[b] += dy[b] * low[b]
+    for b in range(0, PART, WIDTH):
+        keep, feed, climb = load(numbers, b), load(numbers, PART + b), load(numbers, 2 * PART + b)
+        direct, of_band, of_low = load(numbers, 3 * PART + b), load(numbers, 4 * PART + b), load(numbers, 5 * PART + b)
+        d_first, d_second = load(grad_memory, b), load(grad_memory, PART + b)
+        grad_keep = grad_feed = grad_climb = grad_direct = grad_of_band = grad_of_low = spread(numbers.dtype.type(0))
+        for t in range(len(signal) - 1, -1, -1):
+            x, dy = load(signal, t * PART + b), load(slope, t * PART + b)
+            first, second = load(memory, 2 * t * PART + b), load(memory, 2 * t * PART + PART + b)
+            drop = x - second
+            band = multiply_plus(feed, drop, keep * first)
+            low = multiply_plus(climb, band, second)
+            d_low = multiply_plus(of_low, dy, d_second + d_second)
+            d_band = multiply_plus(climb, d_low, multiply_plus(of_band, dy, d_first + d_first))
+            d_drop = feed * d_band
+            d_second = d_low - d_second - d_drop
+            d_first = multiply_plus(keep, d_band, -d_first)
+            store(slope, t * PART + b, multiply_plus(direct, dy, d_drop))
+            grad_keep = multiply_plus(d_band, first, grad_keep)
+            grad_feed = multiply_plus(d_band, drop, grad_feed)
+            grad_climb = multiply_plus(d_low, band, grad_climb)
+            grad_direct = multiply_plus(dy, x, grad_direct)
+            grad_of_band = multiply_plus(dy, band, grad_of_band)
+            grad_of_low = multiply_plus(dy, low, grad_of_low)
+        store(grad_memory, b, d_first)
+        store(grad_memory, PART + b, d_second)
+        store(grad_numbers, b, grad_keep)
+        store(grad_numbers, PART + b, grad_feed)
+        store(grad_numbers, 2 * PART + b, grad_climb)
+        store(grad_numbers, 3 * PART + b, grad_direct)
+        store(grad_numbers, 4 * PART + b, grad_of_band)
+        store(grad_numbers, 5 * PART + b, grad_of_low)
 
 
 def _exp(x):
@@ -285,19 +266,141 @@ def _clip(drive, inertia, forward, reverse, ratio, one):
     return size if positive else -size
 
 
-@njit(cache=True, fastmath=EXACT_ORDER, nogil=True, error_model="numpy")
-def _clipper_forward(drive, numbers, voltage):
-    """Fill ``voltage`` (T + 1, B), whose row 0 is the state before."""
-    length, batch = drive.shape
-    inertia, forward, reverse, ratio = numbers[0], numbers[1], numbers[2], numbers[3]
-    one, v = drive.dtype.type(1), voltage[0].copy()
+@njit(fastmath=EXACT_ORDER, error_model="numpy")
+def _stage_forward(signal, filtered, numbers, voltage, out):
+    """Fill ``out`` (T, PART) and ``voltage`` (T + 1, PART), whose row 0 is the state before."""
+    length, width = signal.shape
+    gain, inertia, forward, reverse, ratio = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    clipped, clean = numbers[5], numbers[6]
+    one, v = signal.dtype.type(1), voltage[0].copy()
     for t in range(length):
-        pushed, after = drive[t], voltage[t + 1]
-        for b in range(batch):
-            target = pushed[b] + inertia[b] * v[b]
+        x, y, after, mixed = signal[t], filtered[t], voltage[t + 1], out[t]
+        for b in range(width):
+            target = gain[b] * y[b] + inertia[b] * v[b]
             v[b] = _clip(target, inertia[b], forward[b], reverse[b], ratio[b], one)
-        for b in range(batch):
+        for b in range(width):
             after[b] = v[b]
+        for b in range(width):
+            mixed[b] = clipped[b] * v[b] + clean[b] * x[b]
+
+
+@njit(fastmath=EXACT_ORDER, error_model="numpy")
+def _stage_backward(slope, grad_last, signal, filtered, numbers, voltage, grad_filtered, grad_numbers):
+    """Fill ``grad_filtered`` (T, PART) and ``grad_numbers`` (7, PART), and turn ``slope`` (T, PART), of the output, into
+    the share of ``signal`` that does not pass the filter.
+
+    Walks back in time. Where F(v, drive, numbers) = 0, dv = -dF / (dF/dv), whatever steps led to v. ``grad_last`` (PART,):
+    of the last state, ends as that of the first.
+    """
+    length, width = signal.shape
+    gain, inertia, forward, reverse, ratio = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    clipped, clean = numbers[5], numbers[6]
+    grad_numbers[:] = 0
+    grad_gain, grad_inertia, grad_forward, grad_reverse = (
+        grad_numbers[0], grad_numbers[1], grad_numbers[2], grad_numbers[3]
+    )  # fmt: skip
+    grad_ratio, grad_clipped, grad_clean = grad_numbers[4], grad_numbers[5], grad_numbers[6]
+    one, up, down = voltage.dtype.type(1), np.empty_like(grad_last), np.empty_like(grad_last)
+    share = np.empty_like(grad_last)
+    for t in range(length - 1, -1, -1):
+        x, y, v, before = signal[t], filtered[t], voltage[t + 1], voltage[t]
+        dz, dy = slope[t], grad_filtered[t]
+        for b in range(width):
+            up[b] = _exp(v[b])
+        for b in range(width):
+            down[b] = _exp(-ratio[b] * v[b])
+        for b in range(width):
+            steepness = one + inertia[b] + forward[b] * up[b] + ratio[b] * reverse[b] * down[b]
+            share[b] = (clipped[b] * dz[b] + grad_last[b]) / steepness
+        for b in range(width):
+            grad_last[b] = inertia[b] * share[b]
+        for b in range(width):
+            dy[b] = gain[b] * share[b]
+        for b in range(width):
+            grad_gain[b] += share[b] * y[b]
+        for b in range(width):
+            grad_inertia[b] += share[b] * (before[b] - v[b])
+        for b in range(width):
+            grad_forward[b] -= share[b] * (up[b] - one)
+        for b in range(width):
+            grad_reverse[b] += share[b] * (down[b] - one)
+        for b in range(width):
+            grad_ratio[b] -= share[b] * reverse[b] * v[b] * down[b]
+        for b in range(width):
+            grad_clipped[b] += dz[b] * v[b]
+        for b in range(width):
+            grad_clean[b] += dz[b] * x[b]
+        for b in range(width):
+            dz[b] *= clean[b]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _chain_forward(
+    signal, filters, stages, first_stage, state, filter_numbers, stage_numbers, signals, memory, filtered, voltage, out, after
+):  # fmt: skip
+    """One part of the batch: ``signal``, ``out`` (b, T), ``filters`` (b, F, 6), ``stages`` (b, N, 7) and ``state``, ``after``
+    (b, 2 F + N), b up to PART.
+
+    Between them, backward needs them again, are the numbers (F, 6, PART) and (N, 7, PART), ``signals`` (F + 1, T, PART)
+    before, between and after the blocks, ``memory`` (F, T + 1, 2, PART), ``filtered`` (N, T, PART), what drives the
+    clippers, and ``voltage`` (N, T + 1, PART). Places of which the part has no signal repeat its last one.
+    """
+    (batch, length), count = signal.shape, len(memory)
+    for b in range(PART):
+        n = min(b, batch - 1)
+        filter_numbers[:, :, b] = filters[n]
+        stage_numbers[:, :, b] = stages[n]
+        signals[0, :, b] = signal[n]
+        for i in range(count):
+            memory[i, 0, :, b] = state[n, 2 * i : 2 * i + 2]
+        voltage[:, 0, b] = state[n, 2 * count :]
+    for i in range(count):
+        n = i - first_stage
+        in_stage = 0 <= n < len(voltage)
+        _filter_forward(signals[i], filter_numbers[i], memory[i], filtered[n] if in_stage else signals[i + 1])
+        if in_stage:
+            _stage_forward(signals[i], filtered[n], stage_numbers[n], voltage[n], signals[i + 1])
+    for b in range(batch):
+        out[b] = signals[count, :, b]
+        for i in range(count):
+            after[b, 2 * i : 2 * i + 2] = memory[i, length, :, b]
+        after[b, 2 * count :] = voltage[:, length, b]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _chain_backward(
+    grad_out, grad_after, first_stage, filter_numbers, stage_numbers, signals, memory, filtered, voltage,
+    grad_signal, grad_filters, grad_stages, grad_state,
+):  # fmt: skip
+    """The adjoint of :func:`_chain_forward`: fills the last four, shaped as what they are gradients of."""
+    batch, count = len(grad_out), len(memory)
+    slope, around = np.empty_like(signals[0]), np.empty_like(signals[0])
+    grad_memory, grad_voltage = np.empty_like(memory[:, 0]), np.empty_like(voltage[:, 0])
+    grad_filter_numbers, grad_stage_numbers = np.empty_like(filter_numbers), np.empty_like(stage_numbers)
+    for b in range(PART):
+        n = min(b, batch - 1)
+        slope[:, b] = grad_out[n]
+        for i in range(count):
+            grad_memory[i, :, b] = grad_after[n, 2 * i : 2 * i + 2]
+        grad_voltage[:, b] = grad_after[n, 2 * count :]
+    for i in range(count - 1, -1, -1):
+        n, x = i - first_stage, signals[i]
+        in_stage = 0 <= n < len(voltage)
+        if in_stage:
+            slope, around = around, slope
+            _stage_backward(
+                around, grad_voltage[n], x, filtered[n], stage_numbers[n], voltage[n], slope, grad_stage_numbers[n]
+            )
+        _filter_backward(slope, grad_memory[i], x, filter_numbers[i], memory[i], grad_filter_numbers[i])
+        if in_stage:
+            slope += around
+    for b in range(batch):
+        grad_signal[b] = slope[:, b]
+        grad_filters[b] = grad_filter_numbers[:, :, b]
+        grad_stages[b] = grad_stage_numbers[:, :, b]
+        for i in range(count):
+            grad_state[b, 2 * i : 2 * i + 2] = grad_memory[i, :, b]
+        grad_state[b, 2 * count :] = grad_voltage[:, b]
 
 
 @njit(cache=True, fastmath=EXACT_ORDER, nogil=True, error_model="numpy")
@@ -321,39 +424,3 @@ def _chain(signal, filters, stages, first_stage, state, out):
                 y = stages[n, 5] * v + stages[n, 6] * x
             x = y
         out[t] = x
-
-
-@njit(cache=True, fastmath=EXACT_ORDER, nogil=True, error_model="numpy")
-def _clipper_backward(grad_voltage, grad_last, numbers, voltage, grad_drive, grad_numbers):
-    """Fill ``grad_drive`` (T, B) and add to ``grad_numbers`` (4, B), walking back in time.
-
-    Where F(v, drive, numbers) = 0, dv = -dF / (dF/dv), whatever steps led to v. ``grad_last`` (B,): of the last state, ends
-    as that of the first.
-    """
-    length, batch = grad_drive.shape
-    inertia, forward, reverse, ratio = numbers[0], numbers[1], numbers[2], numbers[3]
-    grad_inertia, grad_forward, grad_reverse, grad_ratio = (
-        grad_numbers[0], grad_numbers[1], grad_numbers[2], grad_numbers[3]
-    )  # fmt: skip
-    one, up, down = voltage.dtype.type(1), np.empty_like(grad_last), np.empty_like(grad_last)
-    slope = np.empty_like(grad_last)
-    for t in range(length - 1, -1, -1):
-        v, before, dv, share = voltage[t + 1], voltage[t], grad_voltage[t], grad_drive[t]
-        for b in range(batch):
-            up[b] = _exp(v[b])
-        for b in range(batch):
-            down[b] = _exp(-ratio[b] * v[b])
-        for b in range(batch):
-            slope[b] = one + inertia[b] + forward[b] * up[b] + ratio[b] * reverse[b] * down[b]
-        for b in range(batch):
-            share[b] = (dv[b] + grad_last[b]) / slope[b]
-        for b in range(batch):
-            grad_last[b] = inertia[b] * share[b]
-        for b in range(batch):
-            grad_inertia[b] += share[b] * (before[b] - v[b])
-        for b in range(batch):
-            grad_forward[b] -= share[b] * (up[b] - one)
-        for b in range(batch):
-            grad_reverse[b] += share[b] * (down[b] - one)
-        for b in range(batch):
-            grad_ratio[b] -= share[b] * reverse[b] * v[b] * down[b]

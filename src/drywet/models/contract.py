@@ -4,16 +4,20 @@ State is an argument and a result, never hidden, so truncated backpropagation, o
 three callers of one method.
 """
 
+import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from drywet.errors import SignalError
+from drywet.measures import power
 from drywet.settings import Settings
 
+KnobName = Annotated[str, Field(min_length=1, max_length=64)]
 State = tuple[Tensor, ...]  # each tensor has the batch as its first axis
 
 
@@ -26,7 +30,15 @@ class ModelSettings(Settings):
     training: ClassVar[dict[str, Any]] = {}
 
     family: str = ""
-    controls: tuple[str, ...] = ()  # the knobs that the model follows, in this order
+    controls: tuple[KnobName, ...] = Field(default=(), max_length=16)  # the knobs that the model follows, in this order
+
+    @field_validator("controls")
+    @classmethod
+    def _each_once(cls, controls: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [name for name in controls if controls.count(name) > 1]
+        if twice:
+            raise ValueError(f"the knob {twice[0]!r} stands twice; name each knob once")
+        return controls
 
 
 class Model(nn.Module, ABC):
@@ -91,7 +103,10 @@ class Model(nn.Module, ABC):
 
 
 def _rms(signal: np.ndarray, name: str) -> float:
-    value = float(np.sqrt(np.mean(np.square(signal, dtype=np.float64))))
+    value = power(signal)
     if value == 0:
-        raise SignalError(f"the {name} training audio is silent")
-    return value
+        raise SignalError(
+            f"the {name} training audio is silent from start to end, so there is nothing to learn from it; check the cable, "
+            "the channel and the gain, and record it again"
+        )
+    return math.sqrt(value)

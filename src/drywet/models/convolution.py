@@ -8,13 +8,13 @@ of each layer lie and where its weights are in the flat list of weights. The equ
 import numpy as np
 from numba import njit
 
-from drywet.models.convolution_tiles import WIDTH, add_gradient, add_products
+from drywet.models.convolution_tiles import TILE_WIDTH, add_gradient, add_products
 from drywet.models.recurrence import FAST, HALF, ONE, fast_tanh
 
 SPAN = (
-    4 * WIDTH
+    4 * TILE_WIDTH
 )  # samples that pass through all layers before the next follow, so that their signals stay in the caches
-CHUNK = 8 * WIDTH  # the same within one layer, in the gradient, where every chunk costs a sum over the lanes
+CHUNK = 8 * TILE_WIDTH  # the same within one layer, in the gradient, where every chunk costs a sum over the lanes
 
 ACTIVATIONS = ("Tanh", "Sigmoid", "ReLU", "LeakyReLU", "Hardtanh", "Softsign")
 TANH, SIGMOID, RELU, LEAKY_RELU, HARDTANH, SOFTSIGN = range(len(ACTIVATIONS))
@@ -45,25 +45,25 @@ LAYER_COLUMNS = (
 @njit(fastmath=FAST, error_model="numpy")
 def _bend(rows, at, stop, kind):
     """An activation, in place. Loops have a fixed length, so that every sample takes the same instructions."""
-    for start in range(at, stop, WIDTH):
-        row = rows[start : start + WIDTH]
+    for start in range(at, stop, TILE_WIDTH):
+        row = rows[start : start + TILE_WIDTH]
         if kind == TANH:
-            for i in range(WIDTH):
+            for i in range(TILE_WIDTH):
                 row[i] = fast_tanh(row[i])
         elif kind == SIGMOID:
-            for i in range(WIDTH):
+            for i in range(TILE_WIDTH):
                 row[i] = HALF + HALF * fast_tanh(HALF * row[i])
         elif kind == RELU:
-            for i in range(WIDTH):
+            for i in range(TILE_WIDTH):
                 row[i] = max(row[i], row[i] * 0)
         elif kind == LEAKY_RELU:
-            for i in range(WIDTH):
+            for i in range(TILE_WIDTH):
                 row[i] = max(row[i], row[i] * LEAK)
         elif kind == HARDTANH:
-            for i in range(WIDTH):
+            for i in range(TILE_WIDTH):
                 row[i] = min(max(row[i], -ONE), ONE)
         else:
-            for i in range(WIDTH):
+            for i in range(TILE_WIDTH):
                 row[i] = row[i] / (ONE + abs(row[i]))
 
 
@@ -93,18 +93,18 @@ def _multiply_by_slope(slope, bent, kind):
 @njit(fastmath=FAST, error_model="numpy")
 def _set(rows, at, stop, source, factor, constant):
     """``rows[at:stop] = constant + factor * rows[source:...]``."""
-    for start in range(0, stop - at, WIDTH):
-        target, signal = rows[at + start : at + start + WIDTH], rows[source + start : source + start + WIDTH]
-        for i in range(WIDTH):
+    for start in range(0, stop - at, TILE_WIDTH):
+        target, signal = rows[at + start : at + start + TILE_WIDTH], rows[source + start : source + start + TILE_WIDTH]
+        for i in range(TILE_WIDTH):
             target[i] = constant + factor * signal[i]
 
 
 @njit(fastmath=FAST, error_model="numpy")
 def _add(rows, at, stop, source):
     """``rows[at:stop] += rows[source:...]``."""
-    for start in range(0, stop - at, WIDTH):
-        target, signal = rows[at + start : at + start + WIDTH], rows[source + start : source + start + WIDTH]
-        for i in range(WIDTH):
+    for start in range(0, stop - at, TILE_WIDTH):
+        target, signal = rows[at + start : at + start + TILE_WIDTH], rows[source + start : source + start + TILE_WIDTH]
+        for i in range(TILE_WIDTH):
             target[i] += signal[i]
 
 
@@ -241,7 +241,7 @@ def run_stack(
     widest : int
         Most rows that one sum goes over.
     capacity, row_stride : int
-        Samples in a row, a multiple of WIDTH, and how far apart rows without a past are.
+        Samples in a row, a multiple of TILE_WIDTH, and how far apart rows without a past are.
     dry_at, out_at : int
         Where in the memory the input and the output are.
     weights : shape (P,)
@@ -265,7 +265,7 @@ def run_stack(
                 _copy(memory, x - past, before, at, past)
     for first in range(0, len(dry), capacity):
         length = min(capacity, len(dry) - first)
-        stop = (length + WIDTH - 1) // WIDTH * WIDTH
+        stop = (length + TILE_WIDTH - 1) // TILE_WIDTH * TILE_WIDTH
         memory[dry_at : dry_at + length] = dry[first : first + length]
         memory[dry_at + length : dry_at + stop] = 0
         for start in range(0, stop, SPAN):
@@ -374,7 +374,7 @@ def stack_gradient(
                     grad_weights[layer[CONV_BIAS] + row] += _total(slope)
             start = 0
             if with_state:
-                start = -((past + WIDTH - 1) // WIDTH * WIDTH)
+                start = -((past + TILE_WIDTH - 1) // TILE_WIDTH * TILE_WIDTH)
                 for channel in range(channels):
                     at, state = x_at + channel * past_and_present, layer[STATE_AT] + channel * past
                     grads[at + start : at] = 0

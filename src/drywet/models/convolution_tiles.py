@@ -17,7 +17,7 @@ if llvmlite.binding.get_host_cpu_features().get("avx512f"):
     LANES, VECTORS = 16, 4
 else:
     LANES, VECTORS = 8, 2
-WIDTH = LANES * VECTORS  # samples that are worked on at a time; rows are padded to a multiple of it
+TILE_WIDTH = LANES * VECTORS  # samples that are worked on at a time; rows are padded to a multiple of it
 
 
 class _Builder:
@@ -80,7 +80,7 @@ class _Builder:
 def _make_product_tile(rows):
     """An intrinsic for ``out[at + r stride + t] += sum_k weights[places[k] + r w_stride] data[sources[k] + t]``.
 
-    For ``rows`` rows r from ``row`` on, k below ``count`` (> 0), and the WIDTH samples t from ``time`` on.
+    For ``rows`` rows r from ``row`` on, k below ``count`` (> 0), and the TILE_WIDTH samples t from ``time`` on.
     """
 
     @intrinsic
@@ -166,7 +166,7 @@ def add_products(out, at, stride, rows, weights, places, w_stride, data, sources
     For r below ``rows``, k below ``count`` (> 0) and t from ``start`` to ``stop``, a whole number of WIDTHs apart. ``out``
     and ``data`` may be one array, where what is read is not what is written.
     """
-    for time in range(start, stop, WIDTH):
+    for time in range(start, stop, TILE_WIDTH):
         row = 0
         while row + 4 <= rows:
             _product_4(out, at, stride, row, weights, places, w_stride, data, sources, count, time)
@@ -183,7 +183,7 @@ def add_gradient(out, places, w_stride, slope, at, stride, rows, data, sources, 
     """The gradient of :func:`add_products` for its weights, from the gradient ``slope`` of its result.
 
     ``out[places[k] + r w_stride] += sum_t slope[at + r stride + t] data[sources[k] + t]``, for t from 0 to ``length``, a
-    multiple of WIDTH.
+    multiple of TILE_WIDTH.
     """
     column = 0
     while column < count:

@@ -10,8 +10,6 @@ Letters of the shapes: B signals, T samples, K banks, S = K - 1 pointwise stages
 hidden units, R rows (samples) of a block.
 """
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from numba import njit
@@ -21,8 +19,9 @@ from drywet.models.parallel import over_parts
 from drywet.models.recurrence import FAST, fast_tanh
 from drywet.models.tiles import ROWS, multiply_add
 from drywet.models.vectors import WIDTH, load, multiply_plus, spread, store, total
+from drywet.models.workspace import SPARE, Arrays
 
-SLOWEST = 4410.0  # samples: no filter's time constant is longer (100 ms at 44.1 kHz), so that a warm-up fills it
+SLOWEST = 4410.0  # samples, 100 ms at 44.1 kHz: no filter's time constant is longer, so that a warm-up can fill it
 BLOCK = 64  # samples; a multiple of ROWS, so that a row has the same bits wherever it stands
 
 
@@ -278,31 +277,24 @@ def _backward(
                     _layer_backward(modulated[:whole], slope_1, w1[stage], grad_w1[stage], grad_b1[stage], slope)
 
 
-class _Workspace:
-    """What forward leaves for backward, kept from update to update: fresh memory costs page faults."""
+def _shapes(
+    signals: int, blocks: int, banks: int, states: int, channels: int, units: int
+) -> tuple[tuple[int, ...], ...]:
+    """Of what forward leaves for backward: ``starts``, ``u``, ``v``, ``h1``, ``h2``, ``x``, ``y``.
 
-    free: ClassVar[dict[tuple, list["_Workspace"]]] = {}
-
-    def __init__(self, signals: int, blocks: int, banks: int, states: int, channels: int, units: int, dtype: np.dtype):
-        self.key = signals, blocks, banks, states, channels, units, dtype
-        # Zeros, because rows beyond the signal's end are multiplied by gradients of zero, and must be numbers for that.
-        self.starts = np.zeros((signals, blocks, banks, states, 2, channels), dtype)
-        self.u = np.zeros((signals, blocks, banks, BLOCK, channels), dtype)
-        self.v = np.zeros((signals, blocks, banks - 1, BLOCK, channels), dtype)
-        self.h1, self.h2 = (np.zeros((signals, blocks, banks - 1, BLOCK, units), dtype) for _ in range(2))
-        self.x = np.zeros((BLOCK + 1, states, 2, channels), dtype)
-        self.y = np.zeros((BLOCK, channels), dtype)
-
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        return self.starts, self.u, self.v, self.h1, self.h2, self.x, self.y
-
-    @classmethod
-    def take(cls, *key) -> "_Workspace":
-        waiting = cls.free.setdefault(key, [])
-        return waiting.pop() if waiting else cls(*key)
-
-    def give_back(self) -> None:
-        self.free[self.key].append(self)
+    A workspace starts as zeros, and here it has to: rows beyond the signal's end are multiplied by gradients of zero, and
+    must be numbers for that.
+    """
+    hidden = signals, blocks, banks - 1, BLOCK, units
+    return (
+        (signals, blocks, banks, states, 2, channels),
+        (signals, blocks, banks, BLOCK, channels),
+        (signals, blocks, banks - 1, BLOCK, channels),
+        hidden,
+        hidden,
+        (BLOCK + 1, states, 2, channels),
+        (BLOCK, channels),
+    )
 
 
 class FilterBanks(torch.autograd.Function):
@@ -323,17 +315,19 @@ class FilterBanks(torch.autograd.Function):
         coefficients = _coefficients(*parameters)
         state = state.numpy().copy()
         out, offset = np.empty(signal.shape, signal.dtype), signal.dtype.type(bias.item())
-        shape = (*parameters[0].shape, w1.shape[2], signal.dtype)
 
-        def compute(part: slice) -> _Workspace:
+        def compute(part: slice) -> Arrays:
             signals = part.stop - part.start
-            work = _Workspace.take(signals if keep else 1, -(-length // BLOCK) if keep else 1, *shape)
+            shapes = _shapes(
+                signals if keep else 1, -(-length // BLOCK) if keep else 1, *parameters[0].shape, w1.shape[2]
+            )
+            work = SPARE.take(shapes, signal.dtype)
             _forward(
                 keep, signal[part], coefficients, direct, w1, b1, w2, b2, w3, b3, offset, scale[part], shift[part],
-                state[part], *work.arrays(), out[part],
+                state[part], *work, out[part],
             )  # fmt: skip
             if not keep:
-                work.give_back()
+                SPARE.give_back(work)
             return work
 
         ctx.work = over_parts(compute, len(signal), part_size(len(signal)))
@@ -361,10 +355,10 @@ class FilterBanks(torch.autograd.Function):
             work = works[part.start // part_size(len(grad_out))]
             grads = [np.zeros(shape, w1.dtype) for shape in shapes]
             _backward(
-                grad_out[part], coefficients, direct, *transposed, scale[part], adjoint[part], *work.arrays(), *grads,
+                grad_out[part], coefficients, direct, *transposed, scale[part], adjoint[part], *work, *grads,
                 grad_scale[part], grad_shift[part],
             )  # fmt: skip
-            work.give_back()
+            SPARE.give_back(work)
             return grads
 
         parts = over_parts(compute, len(grad_out), part_size(len(grad_out)))

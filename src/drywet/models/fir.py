@@ -1,16 +1,21 @@
 """A causal FIR filter with its gradient, compiled for the CPU.
 
 Every output sample is one sum over the taps, always in the same order, so no cutting of a signal into blocks changes a
-bit. A library's convolution chooses its method by the length of the signal and does not promise that.
+bit. A library's convolution chooses its method by the length of the signal and does not promise that. Cores share the
+signals of a batch.
 """
 
+import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
+from drywet.models.parallel import over_parts
 from drywet.models.recurrence import FAST
+
+_PART = 4  # signals that one core takes at a time; the loops run along time, so few are as fast as many
 
 
 def fir_filter(signal: Tensor, taps: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,16 +48,23 @@ class _FIR(torch.autograd.Function):
         history, taps = ctx.saved_tensors
         margin = len(taps) - 1
         grad_history = _weigh(pad(grad_out, (margin, margin)), taps) if ctx.needs_input_grad[0] else None
-        grad_taps = torch.zeros_like(taps)
-        _add_products(grad_out.contiguous().numpy(), history.numpy(), grad_taps.numpy())
-        return grad_history, grad_taps.flip(0)
+        slopes, samples = grad_out.contiguous().numpy(), history.numpy()
+
+        def run(part: slice) -> np.ndarray:
+            grad_weights = np.zeros(len(taps), samples.dtype)
+            _add_products(slopes[part], samples[part], grad_weights)
+            return grad_weights
+
+        grad_taps = np.sum(over_parts(run, len(slopes), _PART), axis=0)
+        return grad_history, torch.from_numpy(grad_taps).flip(0)
 
 
 def _weigh(history: Tensor, weights: Tensor) -> Tensor:
     """Weighted sum of every ``len(weights)`` consecutive samples."""
-    out = history.new_empty(len(history), history.shape[1] - len(weights) + 1)
-    _weighted_sums(history.contiguous().numpy(), weights.contiguous().detach().numpy(), out.numpy())
-    return out
+    samples, numbers = history.contiguous().numpy(), weights.contiguous().detach().numpy()
+    out = np.empty((len(samples), samples.shape[1] - len(numbers) + 1), samples.dtype)
+    over_parts(lambda part: _weighted_sums(samples[part], numbers, out[part]), len(samples), _PART)
+    return torch.from_numpy(out)
 
 
 @njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")

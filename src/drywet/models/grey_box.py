@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from drywet.models.circuit_blocks import diode_clipper, filter_numbers, render_chain, state_variable_filter
+from drywet.models.circuit_blocks import filter_numbers, learn_chain, render_chain
 from drywet.models.contract import Model, ModelSettings, State
 from drywet.models.film import FiLM
 
@@ -72,11 +72,12 @@ class GreyBox(Model):
     def forward(self, dry: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
         filters, clippers = self._parts(controls, len(dry))  # (F, 6, B), (N, 7, B)
         signal, memory = (dry * self.dry_scale).cpu(), state[0].cpu()  # the loops are compiled for the CPU
+        first_stage = self.settings.filters_before
         if torch.is_grad_enabled():
-            output, memory = self._learn(signal, filters, clippers, memory)
+            output, memory = learn_chain(signal, filters, clippers, first_stage, memory)
         else:
             memory = memory.clone(memory_format=torch.contiguous_format)
-            output = render_chain(signal, filters, clippers, self.settings.filters_before, memory)
+            output = render_chain(signal, filters, clippers, first_stage, memory)
         return output.to(dry.device) * self.wet_scale, (memory.to(dry.device),)
 
     def macs_per_sample(self) -> int:
@@ -95,22 +96,6 @@ class GreyBox(Model):
             energy, likeness = np.dot(predicted, predicted), np.dot(predicted, wet[: len(predicted)])
             if energy > 0 and likeness != 0:
                 self.filters[-1, 2:] *= float(likeness / energy)
-
-    def _learn(self, signal: Tensor, filters: Tensor, clippers: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """With gradients, block by block: output (B, T) and the next state (B, 2 F + N)."""
-        count = len(filters)
-        charges, voltages = [*memory[:, : 2 * count].split(2, dim=1)], [*memory[:, 2 * count :].split(1, dim=1)]
-        signal = signal.T
-        for index in range(count):
-            filtered, charges[index] = state_variable_filter(signal, filters[index], charges[index])
-            stage = index - self.settings.filters_before
-            if 0 <= stage < len(clippers):
-                gain, numbers, (clipped, clean) = clippers[stage, 0], clippers[stage, 1:5], clippers[stage, 5:]
-                voltage, voltages[stage] = diode_clipper(gain * filtered, numbers, voltages[stage])
-                signal = clipped * voltage + clean * signal
-            else:
-                signal = filtered
-        return signal.T, torch.cat([*charges, *voltages], dim=1)
 
     def _parts(self, controls: Tensor, batch: int) -> tuple[Tensor, Tensor]:
         """What the compiled blocks take: filters (F, 6, B) and clippers (N, 7, B)."""

@@ -8,9 +8,8 @@ Letters of the shapes: B signals, T samples, F inputs of a layer (1 in the first
 gates as the cell has times H, L layers.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from drywet.models.parallel import PART, over_parts
 from drywet.models.recurrence import dense_backward, dense_forward
+from drywet.models.workspace import SPARE, Arrays
 
 Array = np.ndarray
 _SAMPLES_AT_ONCE = 4096  # while rendering: bounds memory, 4 H bytes a sample
@@ -64,7 +64,7 @@ def recurrent_output(
         output, last, parts = _forward(cell, signal, dense.weight, dense.bias, weights, rows)
         for layers in parts:
             for arrays in layers:
-                _give_back(arrays)
+                SPARE.give_back(arrays)
     return output, tuple(last)
 
 
@@ -154,7 +154,7 @@ def _forward(
     dense_bias: Tensor,
     weights: Sequence[Tensor],
     rows: Sequence[Tensor],
-) -> tuple[Tensor, list[Tensor], list[list[list[Array]]]]:
+) -> tuple[Tensor, list[Tensor], list[list[Arrays]]]:
     """Output (B, T), the last state, and of each part of the batch the arrays of each layer."""
     signals, dense, bias = _array(signal), _array(dense_weight)[0], _array(dense_bias)
     matrices = [_transposed(weight) for weight in weights]
@@ -163,12 +163,12 @@ def _forward(
     length, hidden = signals.shape[1], len(dense)
     output = np.empty_like(signals)
 
-    def run(part: slice) -> list[list[Array]]:
+    def run(part: slice) -> list[Arrays]:
         x, layers = _time_first(signals[part]), []
         for number, constant in enumerate(constants):
             shapes = [(length + 1, x.shape[1], hidden)] * cell.states
             shapes += [(length, x.shape[1], width * hidden) for width in cell.kept]
-            arrays = [_take(shape, dense.dtype) for shape in shapes]
+            arrays = SPARE.take(tuple(shapes), dense.dtype)
             for n in range(cell.states):
                 arrays[n][0] = before[number * cell.states + n][part]
             cell.forward(x, constant[part], matrices[2 * number], matrices[2 * number + 1], *arrays)
@@ -188,7 +188,7 @@ def _forward(
 
 def _backward_part(
     cell: Cell,
-    kept: list[list[Array]],
+    kept: list[Arrays],
     signal: Array,
     dense: Array,
     weights: list[tuple[Array, Array]],
@@ -200,7 +200,7 @@ def _backward_part(
     """
     shape = kept[0][0].shape  # (T + 1, B, H)
     grad_dense = np.zeros_like(dense)
-    grad_h = _take(shape, dense.dtype)
+    (grad_h,) = SPARE.take((shape,), dense.dtype)
     dense_backward(slopes, kept[-1][0], dense, grad_h, grad_dense)
     of_weights: list[Array] = []
     of_constants: list[Array] = []
@@ -212,14 +212,15 @@ def _backward_part(
         if number == 0:
             x, below = _time_first(signal), np.empty((1, 0, 0), dense.dtype)
         else:
-            x, below = kept[number - 1][0][1:], _take(shape, dense.dtype)
+            x, (below,) = kept[number - 1][0][1:], SPARE.take((shape,), dense.dtype)
             below[:] = 0
         constant = np.zeros((shape[1], 4 * shape[2]), dense.dtype)
         grads = [np.zeros(weight.shape[::-1], dense.dtype) for weight in weights[number]]
         cell.backward(x, *weights[number], *kept[number], grad_h, *others, below[1:], constant, *grads)
         of_weights, of_constants = grads + of_weights, [constant, *of_constants]
         of_state = [grad_h[0].copy(), *others, *of_state]
-        _give_back([grad_h, *kept[number]])
+        SPARE.give_back((grad_h,))
+        SPARE.give_back(kept[number])
         grad_h = below
     return [grad_dense, *of_weights], of_constants + of_state
 
@@ -235,20 +236,3 @@ def _transposed(tensor: Tensor) -> Array:
 def _time_first(signal: Array) -> Array:
     """(T, B, 1) from (B, T)."""
     return np.ascontiguousarray(signal.T)[:, :, np.newaxis]
-
-
-# What forward keeps is used again from update to update: fresh megabytes for every update would cost more in page faults
-# than the arithmetic takes.
-_free: defaultdict[Any, list[Array]] = defaultdict(list)
-
-
-def _take(shape: tuple[int, ...], dtype: np.dtype) -> Array:
-    try:
-        return _free[shape, dtype].pop()
-    except IndexError:
-        return np.empty(shape, dtype)
-
-
-def _give_back(arrays: list[Array]) -> None:
-    for array in arrays:
-        _free[array.shape, array.dtype].append(array)

@@ -99,7 +99,7 @@ def _checked_header(path: Path, metadata: dict[str, str]) -> tuple[type, int, di
             )
         values, sample_rate = header["model"], int(header["sample_rate"])
         settings_class = FAMILIES[values["family"]][0]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise RunError(f"{path}: is no drywet model, or its header is damaged ({error!r})") from error
     if not audio.LOWEST_RATE <= sample_rate <= audio.HIGHEST_RATE:
         raise RunError(f"{path}: sample rate {sample_rate} Hz is impossible; the file is damaged")

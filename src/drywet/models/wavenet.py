@@ -12,7 +12,7 @@ and its sum starts from the head of the array before.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
@@ -35,7 +35,7 @@ from drywet.models.convolution import (
     stack_gradient,
     unfold_gradient,
 )
-from drywet.models.convolution_tiles import LANES, WIDTH
+from drywet.models.convolution_tiles import LANES, TILE_WIDTH
 from drywet.models.film import FiLM
 from drywet.models.parallel import over_parts
 from drywet.settings import Settings
@@ -44,7 +44,7 @@ LARGEST_WEIGHTS, LARGEST_STATE = 1 << 22, 1 << 24  # numbers: 16 MB and, per str
 _AT_ONCE = 2 * SPAN  # samples that are computed before the past is moved
 _PART = 4  # streams that one core works on at a time
 # Between rows, so that they do not start a multiple of 4096 bytes apart, where they would push each other out of the cache.
-_GAP = WIDTH + LANES
+_GAP = TILE_WIDTH + LANES
 
 
 class LayerArray(Settings):
@@ -92,17 +92,26 @@ class WaveNetSettings(ModelSettings):
     }
 
     family: Literal["wavenet"] = "wavenet"
-    size: Literal["standard", "lite", "feather", "nano"] = "standard"
-    layer_arrays: tuple[LayerArray, ...] = Field(default=(), max_length=16)  # when given, ``size`` is not looked at
+    size: Literal["standard", "lite", "feather", "nano"] | None = None  # "standard" where no layer arrays are given
+    layer_arrays: tuple[LayerArray, ...] = Field(default=(), max_length=16)  # instead of a size
     # Multiplies the output, not trained. Neural Amp Modeler has 0.02 for wet signals as they are; inside, ours have unit RMS.
     head_scale: float = Field(default=0.2, gt=-1e6, lt=1e6)
 
     @property
     def arrays(self) -> tuple[LayerArray, ...]:
-        return self.layer_arrays or SIZES[self.size]
+        return self.layer_arrays or SIZES[self.size or "standard"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _standard(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("size") is not None or values.get("layer_arrays"):
+            return values
+        return {**values, "size": "standard"}
 
     @model_validator(mode="after")
     def _fits(self) -> "WaveNetSettings":
+        if self.size and self.layer_arrays:
+            raise ValueError(f"size {self.size!r} and layer_arrays both name a network; give one of the two")
         for number, (one, following) in enumerate(pairwise(self.arrays)):
             if one.head_size != following.channels:
                 raise ValueError(
@@ -360,7 +369,7 @@ class _Layout:
 
 
 def _whole(samples: int) -> int:
-    return max(-(-samples // WIDTH), 1) * WIDTH
+    return max(-(-samples // TILE_WIDTH), 1) * TILE_WIDTH
 
 
 class Convolutions(torch.autograd.Function):

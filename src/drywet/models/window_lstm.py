@@ -6,7 +6,7 @@ Source: the Boss SD-1 study (DS340): one LSTM, the last output only, one dense l
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -15,7 +15,9 @@ from drywet.models.lstm_cell import LSTM_CELL
 from drywet.models.recurrent_layers import recurrent_output
 from drywet.models.tiles import ROWS
 
-_WINDOWS_AT_ONCE = 256  # while rendering: bounds memory (256 x 88 x 4 x 96 float32 are 35 MB), and fits caches better
+LARGEST_WINDOW = 1 << 18  # samples times units; the largest published window has 88 x 96
+# While rendering: bounds memory, six numbers for each unit and sample of a window. The published sizes fit caches better.
+_WINDOWS_AT_ONCE, _NUMBERS_AT_ONCE = 256, 1 << 25  # 128 MB
 
 
 class WindowLSTMSettings(ModelSettings):
@@ -24,6 +26,20 @@ class WindowLSTMSettings(ModelSettings):
     family: Literal["window-lstm"] = "window-lstm"
     hidden_size: int = Field(default=64, ge=1, le=1024)
     context: int = Field(default=44, ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _fits(self) -> "WindowLSTMSettings":
+        if self.context * self.hidden_size > LARGEST_WINDOW:
+            raise ValueError(
+                f"context {self.context} times hidden_size {self.hidden_size} is {self.context * self.hidden_size}, and every "
+                f"wet sample needs them all; at most {LARGEST_WINDOW} are allowed. The lstm family remembers longer for less"
+            )
+        return self
+
+    @property
+    def windows_at_once(self) -> int:
+        fitting = _NUMBERS_AT_ONCE // (6 * self.context * self.hidden_size)
+        return min(_WINDOWS_AT_ONCE, max(fitting // ROWS, 1) * ROWS)
 
 
 class WindowLSTM(Model):
@@ -55,9 +71,10 @@ class WindowLSTM(Model):
     def forward(self, dry: Tensor, controls: Tensor, state: State) -> tuple[Tensor, State]:
         history = torch.cat([state[0], dry], dim=1)  # (B, context - 1 + T)
         windows = history.unfold(1, self.settings.context, 1)  # (B, T, context), a view
+        at_once = self.settings.windows_at_once
         predicted = torch.stack(
             [
-                torch.cat([self.predict(part, row.expand(len(part), -1)) for part in signal.split(_WINDOWS_AT_ONCE)])
+                torch.cat([self.predict(part, row.expand(len(part), -1)) for part in signal.split(at_once)])
                 for signal, row in zip(windows, controls, strict=True)
             ]
         )

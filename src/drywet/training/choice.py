@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from drywet.errors import TrainingError
+from drywet.errors import SignalError, TrainingError
 from drywet.settings import parse
 from drywet.training.data import TrainingData
+from drywet.training.estimate import estimate
 from drywet.training.loop import TrainingStatus, train
 from drywet.training.run import RunConfig
 from drywet.training.settings import Budget, RunSettings
@@ -19,6 +20,7 @@ from drywet.training.settings import Budget, RunSettings
 GENERAL, FITTING = "s4d", "grey-box"
 TRIAL_SHARE = 0.15  # of the budget, and at most
 LONGEST_TRIAL = 8.0  # seconds
+SHORTEST_BUDGET = 10.0  # seconds; below that a trial would say nothing
 FITS_BELOW = 0.002  # validation ESR: what the general family reaches in half a minute on devices that it finds easy
 
 
@@ -47,25 +49,34 @@ def choose(
         return Choice(
             GENERAL, f"{GENERAL}, which suits most devices (a budget in epochs leaves no room for a trial)", budget
         )
-    trial = round(min(TRIAL_SHARE * seconds, LONGEST_TRIAL), 3)
+    if seconds < SHORTEST_BUDGET:
+        return Choice(GENERAL, f"{GENERAL}, which suits most devices (the budget is too short for a trial)", budget)
+    trial = min(TRIAL_SHARE * seconds, LONGEST_TRIAL)
     esr = _trial_esr(data, settings, trial, threads, report)
-    left = f"{seconds - trial:g}s"
+    left = _written(seconds - trial)
     if esr is not None and esr < FITS_BELOW:
         return Choice(FITTING, f"{FITTING}, because after {trial:g} s it fits this device: ESR {100 * esr:.3g} %", left)
-    found = "it broke down" if esr is None else f"its ESR was {100 * esr:.3g} %"
+    found = "there is no result" if esr is None else f"its ESR was {100 * esr:.3g} %"
     return Choice(GENERAL, f"{GENERAL}, because the {FITTING} does not fit: after {trial:g} s {found}", left)
 
 
 def _trial_esr(data: TrainingData, asked: RunSettings, seconds: float, threads: int, report) -> float | None:
+    """Validation ESR after a trial; None if there was none, for instance because the audio is too short for it."""
     values = {
         "controls": asked.controls,
         "model": {"family": FITTING, "controls": asked.model.controls},
-        "training": {"budget": f"{seconds:g}s"},
+        "training": {"budget": _written(seconds)},
         "seed": asked.seed,
     }
     config = RunConfig(name="trial", settings=parse(RunSettings, values, "trial"))
     with tempfile.TemporaryDirectory() as folder:
         try:
+            estimate(config, data, threads)  # compiles what is not compiled yet, so that the trial need not wait for it
             return train(config, data, Path(folder) / "run", report=report, threads=threads).best_esr
-        except TrainingError:
+        except (TrainingError, SignalError):
             return None
+
+
+def _written(seconds: float) -> str:
+    """A budget of seconds as people write it: ``17s``, ``8.5s``."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"

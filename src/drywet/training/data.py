@@ -12,11 +12,15 @@ from drywet.errors import DatasetError, SettingsError
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training and validation recordings at one sample rate, with their knobs; ``sha256`` says which they are."""
+    """Training and validation recordings at one sample rate, with their knobs; ``sha256`` says which they are.
+
+    The first ``run_up`` samples of each validation recording are heard, to fill the state, and not scored.
+    """
 
     train: Sequence[Pair]
     validation: Sequence[Pair]
     sha256: str
+    run_up: int = 0
 
     @property
     def sample_rate(self) -> int:

@@ -13,9 +13,7 @@ from drywet.training.recipes import build_recipe
 from drywet.training.run import RunConfig
 
 TIMED_UPDATES = 5
-FORWARD_SHARE = (
-    1 / 3
-)  # of an update, forward and backward: two of its three matrix products belong to the backward pass
+FORWARD_SHARE = 1 / 3  # of an update: two of its three matrix products belong to the backward pass
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,13 @@ class Estimate:
     memory: int | None
 
 
-def estimate(config: RunConfig, data: TrainingData, threads: int = 1) -> Estimate:
+def estimate(config: RunConfig, data: TrainingData, threads: int = 1, device: str = "cpu") -> Estimate:
     """Time a few updates; a validated sample is taken to cost a third of a trained one."""
     recipe = build_recipe(config.settings, data)
     torch.manual_seed(0)
     model = build(config.settings.model)
     recipe.prepare(model)
+    model.to(device)
     state = recipe.begin_epoch(model, 0)
     durations = []
     with parallel.threads(threads):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from drywet import files
 from drywet.errors import SettingsError, TrainingError
-from drywet.models import Model, State, build, model_bytes, parallel
+from drywet.models import Model, State, build, load_effect, model_bytes, parallel
 from drywet.training import provenance
 from drywet.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from drywet.training.data import TrainingData
@@ -57,7 +57,8 @@ def train(
 ) -> TrainingStatus:
     """Train what ``config`` says in ``folder``, going on from where an earlier call stopped.
 
-    ``best.safetensors`` holds the best model so far at any time after the first validation.
+    ``best.safetensors`` holds the best model so far at any time after the first validation, or when training was stopped
+    before that, the model as it was then.
 
     Parameters
     ----------
@@ -82,9 +83,10 @@ def train(
     torch.set_num_threads(1)  # see parallel.threads
     torch.manual_seed(config.settings.seed)
     check_device(device)
-    model = build(config.settings.model).to(device)
+    model = build(config.settings.model)
     recipe = build_recipe(config.settings, data)  # before anything is made: it refuses settings that do not fit
     recipe.prepare(model)
+    model.to(device)
     folder = open_run(folder, config, data.sha256)
     ended = provenance.read(folder)
     if ended.get("status") == "finished":
@@ -92,7 +94,7 @@ def train(
     if ended.get("status") == "diverged":
         raise _diverged(folder, ended["updates"])
     session = _Session(folder, config, model, recipe, data.sample_rate, report)
-    started = provenance.start(folder, config.settings, model)
+    started = provenance.start(folder, config.settings, model, threads, device)
     with parallel.threads(threads):
         status = session.run(should_stop)
     provenance.finish(folder, started, status, session.progress, recipe.updates_per_epoch)
@@ -120,6 +122,7 @@ class _Session:
         report: Callable[[TrainingStatus], None],
     ):
         self.folder, self.model, self.recipe, self.report = folder, model, recipe, report
+        self.settings = config.settings
         self.sample_rate = sample_rate
         self.progress = Progress()
         self.state: State = ()
@@ -152,6 +155,8 @@ class _Session:
             while progress.batch < recipe.updates_per_epoch and self._share() < end:
                 if should_stop():
                     self._checkpoint()
+                    if progress.update and progress.best_esr is None:
+                        self._keep()  # better than nothing; the first validation will write over it
                     return "interrupted"
                 if not self._update() and not self._roll_back("loss not finite"):
                     return "diverged"
@@ -171,12 +176,13 @@ class _Session:
             if progress.batch >= recipe.updates_per_epoch:
                 progress.epoch, progress.batch = progress.epoch + 1, 0
         self._checkpoint()
-        if recipe.polish and self._share() < 1 and not self._polish(should_stop):
-            return "interrupted"
-        return "finished"
+        return self._polish(should_stop) if recipe.polish and self._share() < 1 else "finished"
 
-    def _polish(self, should_stop: Callable[[], bool]) -> bool:
-        """Spend the rest of the budget on L-BFGS; False when stopped. There is no checkpoint inside: it starts again."""
+    def _polish(self, should_stop: Callable[[], bool]) -> str:
+        """Spend the rest of the budget on L-BFGS; how training ended.
+
+        There is no checkpoint inside: when it is stopped, Adam's best model stays, and the next call polishes from the start.
+        """
         progress = self.progress
         stopped, reported = False, time.perf_counter()
 
@@ -192,8 +198,8 @@ class _Session:
 
         polish(self.recipe, self.model, self.weights, go_on)
         if stopped:
-            return False
-        return self._validate()
+            return "interrupted"
+        return "finished" if self._validate() else "diverged"
 
     def status(self, state: str) -> TrainingStatus:
         progress = self.progress
@@ -251,12 +257,12 @@ class _Session:
         improved = self.validation_esr is not None and (
             progress.best_esr is None or self.validation_esr < progress.best_esr
         )
+        self.weights.swap()
         if improved:
             progress.best_esr, progress.best_update, progress.since_best = self.validation_esr, progress.update, 0
-            files.write_bytes(self.folder / "best.safetensors", model_bytes(self.model, self.sample_rate))
+            self._keep()
         else:
             progress.since_best += 1
-        self.weights.swap()
         self._append_log(scores, event)
         going_on = True
         if event and self.recipe.rolls_back:
@@ -265,25 +271,38 @@ class _Session:
         self.report(self.status("running"))
         return going_on
 
+    def _keep(self) -> None:
+        """Write the averaged weights as the run's model."""
+        self.weights.swap()
+        files.write_bytes(self.folder / "best.safetensors", model_bytes(self.model, self.sample_rate))
+        self.weights.swap()
+
     def _collapsed(self, esr: float) -> bool:
         best = self.progress.best_esr
         return not math.isfinite(esr) or (best is not None and esr > max(COLLAPSE_RATIO * best, best + COLLAPSE_STEP))
 
     def _roll_back(self, reason: str) -> bool:
-        """Back to the best weights, a settled state and half the learning rate; False after too many times."""
+        """Back to the best weights, or the first ones, with half the learning rate; False after too many times.
+
+        A new epoch begins, because a settled state belongs to a place in the audio.
+        """
         progress = self.progress
         self._append_event(f"rolled back: {reason}")
         progress.roll_backs += 1
-        best = self.folder / "best.safetensors"
-        if not self.recipe.rolls_back or progress.roll_backs > MAX_ROLL_BACKS or not best.is_file():
+        if not self.recipe.rolls_back or progress.roll_backs > MAX_ROLL_BACKS:
             return False
-        from drywet.models import load_effect
-
-        self.model.load_state_dict(load_effect(best).model.state_dict())
+        if progress.best_esr is not None:
+            good = load_effect(self.folder / "best.safetensors").model
+        else:
+            torch.manual_seed(self.settings.seed)
+            good = build(self.settings.model)
+            self.recipe.prepare(good)
+        self.model.load_state_dict(good.state_dict())
         self.weights.follow(1.0)
         self.optimizer = self._new_optimizer()
+        progress.epoch, progress.batch = progress.epoch + 1, 0
         self.state = self.recipe.begin_epoch(self.model, progress.epoch)
-        self.progress.learning_rate_scale /= 2
+        progress.learning_rate_scale /= 2
         return True
 
     def _append_log(self, scores: dict[str, float], event: str | None) -> None:

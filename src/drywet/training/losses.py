@@ -103,7 +103,7 @@ class Loss:
                 f"{chunk_length}: mrstft needs tbptt_length of at least {longest}"
             )
         self.sample_rate = sample_rate
-        self.power = power(wet)
+        self.power = measures.power(wet)
         if self.power == 0:
             raise SignalError("the training track's wet signal is silent, so there is no loss relative to its power")
         # Samples of the past that a filter needs.
@@ -130,27 +130,24 @@ class Loss:
                 return (measures.apply_pre_emphasis(joined, PRE_EMPHASIS)[:, self.context :] ** 2).mean()
             case "a-weighted":
                 return (measures.apply_a_weighting(joined, self.sample_rate)[:, self.context :] ** 2).mean()
+            case "mse":
+                return measures.mse(wet, predicted).mean()
             case "mae":
-                return error.abs().mean()
+                return measures.mae(wet, predicted).mean()
             case "dc":
-                return (error.mean(-1) ** 2).mean()
+                return measures.dc_error(wet, predicted, power=self.power).mean()
             case "mrstft":
                 return measures.mrstft(wet, predicted, power=self.power).mean()
-            case _:  # esr and mse differ in their divisor alone
+            case _:  # esr, the usual one: of the error that is there already
                 return (error**2).mean()
 
     def _divisor(self, name: str, wet: np.ndarray) -> float:
         match name:
-            case "esr" | "dc":
+            case "esr":
                 return self.power
             case "pre-emphasised":
-                return power(measures.apply_pre_emphasis(wet, PRE_EMPHASIS))
+                return measures.power(measures.apply_pre_emphasis(wet, PRE_EMPHASIS))
             case "a-weighted":
-                return power(measures.apply_a_weighting(wet, self.sample_rate))
+                return measures.power(measures.apply_a_weighting(wet, self.sample_rate))
             case _:
                 return 1.0
-
-
-def power(signal: np.ndarray) -> float:
-    """Mean square of a signal (T,)."""
-    return float(np.mean(np.square(signal, dtype=np.float64)))

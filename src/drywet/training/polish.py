@@ -26,6 +26,7 @@ def polish(recipe: Recipe, model: Model, weights: Weights, go_on: Callable[[], b
     Source: R. Byrd, P. Lu, J. Nocedal, C. Zhu, "A limited memory algorithm for bound constrained optimization", SIAM
     Journal on Scientific Computing 16(5), 1995; scipy's implementation.
     """
+    weights.swap()  # the average is better than the weights of the moment
     best_loss, best = np.inf, weights.vector.detach().clone()
 
     def loss_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
@@ -46,9 +47,10 @@ def polish(recipe: Recipe, model: Model, weights: Weights, go_on: Callable[[], b
             best_loss, best = total, weights.vector.detach().clone()
         return total, weights.gradient.cpu().numpy().astype(np.float64)
 
+    options = {"maxcor": MEMORY, "maxiter": 10**9, "maxfun": 10**9, "ftol": 1e-12, "gtol": 1e-12}
     try:
         start = weights.vector.detach().cpu().numpy().astype(np.float64)
-        minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxcor": MEMORY, "maxiter": 100_000})
+        minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
     except _OutOfBudget:
         pass
     weights.vector.data.copy_(best)

@@ -24,7 +24,7 @@ def read(folder: Path) -> dict[str, Any]:
     return files.read_json(folder / PROVENANCE) if (folder / PROVENANCE).is_file() else {}
 
 
-def start(folder: Path, settings: RunSettings, model: Model) -> dict[str, Any]:
+def start(folder: Path, settings: RunSettings, model: Model, threads: int, device: str) -> dict[str, Any]:
     """Note the beginning, keeping the first one when a run is resumed."""
     values = {
         "drywet": drywet.__version__,
@@ -34,7 +34,8 @@ def start(folder: Path, settings: RunSettings, model: Model) -> dict[str, Any]:
         "numba": numba.__version__,
         "machine": machine(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
+        "device": device,
         "seed": settings.seed,
         "parameters": model.parameter_count(),
         "started": read(folder).get("started", _now()),

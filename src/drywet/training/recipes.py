@@ -18,7 +18,7 @@ from drywet.errors import SettingsError, SignalError
 from drywet.models import Model, State
 from drywet.models.window_lstm import WindowLSTM
 from drywet.training.data import TrainingData, joined
-from drywet.training.losses import Loss, power
+from drywet.training.losses import Loss
 from drywet.training.settings import Budget, RunSettings, StatefulRecipe, WindowRecipe
 
 # Share of the budget in which the learning rate rises. One-cycle: L. Smith, N. Topin, "Super-convergence", 2019.
@@ -77,11 +77,12 @@ class Stateful:
         self.updates_per_epoch = self.streams.chunks_per_epoch
         self.names = settings.model.controls
         _check_positions_known(data, self.names)
+        _check_not_silent(data)
         self.knobs = JoinedKnobs(data.train, self.names)
-        self.gain = _equal_power(data.train, power(track.wet)) if self.names else None
+        self.gain = _equal_power(data.train, measures.power(track.wet)) if self.names else None
         heard = track.wet if self.gain is None else track.wet * self.gain
         self.objective = Loss(recipe.loss, heard, track.sample_rate, recipe.tbptt_length)
-        self.validation = _by_position(data.validation, self.names)
+        self.validation, self.run_up = _by_position(data.validation, self.names), data.run_up
         self.validation_samples = sum(len(pair) for pair in data.validation)
 
     def prepare(self, model: Model) -> None:
@@ -130,8 +131,8 @@ class Stateful:
         ratios, wet, predicted = [], [], []
         with torch.no_grad():
             for pairs in self.validation:
-                wet_here = torch.cat([torch.from_numpy(pair.wet) for pair in pairs])
-                predicted_here = torch.cat([self._predict(model, pair) for pair in pairs])
+                wet_here = torch.cat([torch.from_numpy(pair.wet)[self.run_up :] for pair in pairs])
+                predicted_here = torch.cat([self._predict(model, pair)[self.run_up :] for pair in pairs])
                 ratios.append(float(measures.esr(wet_here, predicted_here)))
                 wet.append(wet_here)
                 predicted.append(predicted_here)
@@ -158,15 +159,13 @@ def _beside(model: Model, array: np.ndarray) -> Tensor:
     return torch.from_numpy(array).to(model.dry_scale.device)
 
 
-def _equal_power(pairs: Sequence[Pair], power: float) -> np.ndarray:
-    """Gain for each sample of the joined recordings, float32, that gives every recording's wet the mean square ``power``.
+def _equal_power(pairs: Sequence[Pair], target: float) -> np.ndarray:
+    """Gain for each sample of the joined recordings, float32, that gives every recording's wet the power ``target``.
 
     A high drive is also loud. Without this a model with knobs would learn the loud positions and neglect the others.
     """
-    powers = np.array([np.mean(np.square(pair.wet, dtype=np.float64)) for pair in pairs])
-    if (powers == 0).any():
-        raise SignalError(f"the wet signal of training recording {np.argmin(powers)} is silent")
-    return np.repeat(np.sqrt(power / powers).astype(np.float32), [len(pair) for pair in pairs])
+    powers = np.array([measures.power(pair.wet) for pair in pairs])
+    return np.repeat(np.sqrt(target / powers).astype(np.float32), [len(pair) for pair in pairs])
 
 
 def _by_position(pairs: Sequence[Pair], names: Sequence[str]) -> list[list[Pair]]:
@@ -185,6 +184,21 @@ def _check_positions_known(data: TrainingData, names: Sequence[str]) -> None:
                 raise SettingsError(
                     f"model.controls names the knob {missing[0]!r}, but {role} recording {number} does not say where it "
                     f"stood; its knobs are: {', '.join(pair.controls) or 'none'}"
+                )
+
+
+def _check_not_silent(data: TrainingData) -> None:
+    """A level knob at 0 makes such recordings, and relative to silence no error has a size."""
+    for role, pairs, start in (("training", data.train, 0), ("validation", data.validation, data.run_up)):
+        for number, pair in enumerate(pairs):
+            if not pair.wet[start:].any():
+                at = ", ".join(
+                    f"{name} {knobs.clock(move.rotations[0]) if move.is_still else 'moving'}"
+                    for name, move in pair.controls.items()
+                )
+                raise SignalError(
+                    f"{role} recording {number} ({at or 'no knobs named'}): its wet signal is silent, so no error can be "
+                    "measured against it; leave it out of the dataset"
                 )
 
 

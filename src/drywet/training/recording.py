@@ -9,7 +9,7 @@ from typing import Any
 
 from drywet import files
 from drywet.dataset import Dataset, Pair, TimeSplit, load_pair, split_by_time
-from drywet.errors import SettingsError, SignalError
+from drywet.errors import RunError, SettingsError, SignalError
 from drywet.models import FAMILIES, build
 from drywet.settings import fingerprint, parse, set_path
 from drywet.training.choice import GENERAL, choose
@@ -20,7 +20,7 @@ from drywet.training.run import CONFIG, RunConfig, read_settings
 from drywet.training.settings import RunSettings
 
 SPLIT = "split.json"
-GAP_OF_STATE = 4096  # samples between the parts when a model's memory has no end: the state has long settled by then
+GAP_OF_STATE = 4096  # samples between the parts when a model's memory has no end
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,17 @@ def prepare(
                 )
     checksums = [files.sha256(dry), files.sha256(wet)]
     parts = [[part.start, part.stop] for part in (split.train, split.validation, split.test)]
-    data = TrainingData([pair[split.train]], [pair[split.validation]], fingerprint([checksums, parts]))
-    folder = out or Path("runs") / f"{wet.stem}-{_request(family, budget, seed, changes, data)}"
-    settings, why = _choose(settings, family, changes, data, folder, threads, report)
+    run_up = (
+        0 if settings.model.family == "window-lstm" else gap
+    )  # the gap is heard, so that validation is not from rest
+    heard = pair[split.validation.start - run_up : split.validation.stop]
+    data = TrainingData([pair[split.train]], [heard], fingerprint([checksums, parts]), run_up)
+    request = _request(family, budget, seed, changes, data)
+    folder = out or Path("runs") / f"{wet.stem}-{request}"
+    settings, why = _choose(settings, family, changes, data, folder, request, threads, report)
     build_recipe(settings, data)  # refuses what does not fit, before anything is made
-    return PreparedRecording(RunConfig(name=wet.stem, settings=settings), data, folder, why, dry, wet, pair, split)
+    config = RunConfig(name=wet.stem, settings=settings, request=request)
+    return PreparedRecording(config, data, folder, why, dry, wet, pair, split)
 
 
 def prepare_dataset(
@@ -113,10 +119,11 @@ def prepare_dataset(
     settings = _resolve(family or GENERAL, budget, seed, changes)
     data = load_training_data(dataset, settings.controls, settings.model.controls)
     name = dataset.manifest.name
-    folder = out or Path("runs") / f"{name}-{_request(family, budget, seed, changes, data)}"
-    settings, why = _choose(settings, family, changes, data, folder, threads, report)
+    request = _request(family, budget, seed, changes, data)
+    folder = out or Path("runs") / f"{name}-{request}"
+    settings, why = _choose(settings, family, changes, data, folder, request, threads, report)
     build_recipe(settings, data)
-    return Prepared(RunConfig(name=name, settings=settings), data, folder, why)
+    return Prepared(RunConfig(name=name, settings=settings, request=request), data, folder, why)
 
 
 def _request(family: str | None, budget: str, seed: int, changes: Mapping[str, Any], data: TrainingData) -> str:
@@ -130,6 +137,7 @@ def _choose(
     changes: Mapping[str, Any],
     data: TrainingData,
     folder: Path,
+    request: str,
     threads: int,
     report: Callable[[TrainingStatus], None],
 ) -> tuple[RunSettings, str | None]:
@@ -137,6 +145,11 @@ def _choose(
     if family is not None:
         return settings, None
     if (folder / CONFIG).is_file():
+        if files.read_json(folder / CONFIG).get("request") != request:
+            raise RunError(
+                f"{folder}: belongs to another run (other audio, budget, seed or settings, or a model named by --model). "
+                "Choose another folder with --out, or delete this one"
+            )
         return read_settings(folder), None
     build_recipe(settings, data)  # a trial on audio that is too short would only confuse
     choice = choose(data, settings, threads, report)

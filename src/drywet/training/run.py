@@ -18,6 +18,7 @@ class RunConfig(Settings):
     name: str
     number: int = 0
     factors: dict[str, str] = {}
+    request: str | None = None  # hash of what a user asked for, where drywet chose the rest
     settings: RunSettings
 
     def run_id(self, dataset_sha256: str) -> str:

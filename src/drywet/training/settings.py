@@ -89,11 +89,11 @@ class RunSettings(Settings):
         if not isinstance(values, Mapping) or not isinstance(values.get("model"), Mapping):
             return values
         training = values.get("training", {})
-        family = FAMILIES.get(values["model"].get("family"))
-        if not isinstance(training, Mapping) or family is None:
+        family = values["model"].get("family")
+        if not isinstance(training, Mapping) or not isinstance(family, str) or family not in FAMILIES:
             return values
-        usual = {"recipe": "windows" if values["model"]["family"] == "window-lstm" else "stateful"}
+        usual = {"recipe": "windows" if family == "window-lstm" else "stateful"}
         training = usual | dict(training)
         if training["recipe"] == "stateful":
-            training = family[0].training | training
+            training = FAMILIES[family][0].training | training
         return {**values, "training": training}

@@ -45,8 +45,11 @@ class Weights:
         return True
 
     def follow(self, share: float) -> None:
-        """Move the average by ``share``, in [0, 1], of its distance to the present weights."""
-        self.average.lerp_(self.vector.detach(), share)
+        """Move the average by ``share``, in [0, 1], of its distance to the present weights; at 1 it is these weights."""
+        if share >= 1:
+            self.average.copy_(self.vector.detach())  # lerp would keep a NaN
+        else:
+            self.average.lerp_(self.vector.detach(), share)
 
     def swap(self) -> None:
         """Put the average into the model and keep its weights as the average; a second call undoes it."""
