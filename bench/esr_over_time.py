@@ -52,7 +52,13 @@ def main():
     if not args.table:
         dataset = render_dataset(VirtualDataset(train_seconds=60.0), args.out / "sd1", executor.Local())
         for seed, seconds, device, model in product(args.seed, args.seconds, args.device, args.model):
-            cell = {"model": " ".join([model, *args.set]), "device": device, "seconds": seconds, "seed": seed}
+            recorded = {"pair": [path.name for path in args.pair]} if device == "pair" else {}
+            cell = {
+                "model": " ".join([model, *args.set]),
+                "device": device,
+                "seconds": seconds,
+                "seed": seed,
+            } | recorded
             if any(cell.items() <= row.items() for row in rows):
                 continue
             rows.append(cell | measure(args, dataset, model, device, seconds, seed))
@@ -137,9 +143,13 @@ def print_table(rows):
 def written(values):
     if not values:
         return ""
-    digits = max(0, 1 - math.floor(math.log10(mean(values))))
-    spread = f" ± {stdev(values):.{digits}f} ({len(values)})" if len(values) > 1 else ""
-    return f"{mean(values):.{digits}f} %{spread}"
+    spread = f" ± {rounded(stdev(values))} ({len(values)})" if len(values) > 1 else ""
+    return f"{rounded(mean(values))} %{spread}"
+
+
+def rounded(value):
+    """Two significant digits."""
+    return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}"
 
 
 if __name__ == "__main__":
