@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from drywet import audio, files
 from drywet.dataset import Chain, Dataset, Manifest, Recording, write_manifest
-from drywet.errors import DatasetError, SettingsError
+from drywet.errors import DatasetError, SettingsError, SignalError
 
 
 @pytest.fixture
@@ -66,10 +67,10 @@ def test_the_same_audio_in_two_roles_is_refused(folder):
         Dataset(folder)
 
 
-@pytest.mark.parametrize("path", ["../secret.wav", "/etc/passwd", "a/../../b.wav", "C:\\x.wav"])
+@pytest.mark.parametrize("path", ["../secret.wav", "/etc/passwd", "a/../../b.wav", "C:\\x.wav", "a\nb.wav"])
 def test_paths_stay_inside_the_folder(folder, path):
-    edit(folder, 'dry = "track.wav"', f"dry = '{path}'")
-    with pytest.raises(SettingsError, match="stays in its folder"):
+    edit(folder, 'dry = "track.wav"', f"dry = {json.dumps(path)}")
+    with pytest.raises(SettingsError, match=r"stays in its folder|no line breaks"):
         Dataset(folder)
 
 
@@ -79,7 +80,7 @@ def test_paths_stay_inside_the_folder(folder, path):
         ("device", "devise", "did you mean 'device'"),
         ('role = "train"', 'role = "practice"', "recording.0.role"),
         ("format = 1", "format = 2", "format"),
-        ("latency = 0", "latency = 312", "312 samples, but drywet does not shift"),
+        ('id = "track-900"', 'id = "track\\n900"', "no line breaks"),
         ("[chain]", "[chain", "not readable as TOML"),
         ('id = "track-900"', 'id = "track-300"', "names 2 recordings"),
     ],
@@ -192,3 +193,92 @@ def test_the_identity_of_recordings_with_fixed_knobs_is_as_it_always_was(tmp_pat
     manifest = Manifest(name="x", device="y", chain=Chain(sample_rate=44_100), recording=recordings)
     expected = "c790bf8ee45130c98467e39591c8a0f78ba9a7c302a3dbcbe1fb4090b6a58b94"
     assert write_manifest(tmp_path, manifest).sha256 == expected
+
+
+def test_latency_is_taken_out_when_a_recording_is_read(folder, small_dataset):
+    """The same pair, its wet file 312 samples late, then 7 early."""
+    recording = small_dataset.recordings("train")[0]
+    whole = small_dataset.load(recording)
+    for latency in (312, -7):
+        moved = np.roll(whole.wet, latency)
+        audio.write(folder / recording.wet, moved, 44_100)
+        edit(folder, Dataset(folder).recordings("train")[0].wet_sha256, files.sha256(folder / recording.wet))
+        edit(folder, f"latency = {Dataset(folder).manifest.chain.latency}", f"latency = {latency}")
+        dataset = Dataset(folder)
+        pair = dataset.load(dataset.recordings("train")[0])
+        kept = slice(0, -312) if latency > 0 else slice(7, None)
+        np.testing.assert_array_equal(pair.dry, whole.dry[kept])
+        np.testing.assert_array_equal(pair.wet, whole.wet[kept])
+        assert dataset.sha256 != small_dataset.sha256
+
+
+def test_a_latency_longer_than_the_recording_is_refused(folder):
+    edit(folder, "latency = 0", "latency = 999999")
+    dataset = Dataset(folder)
+    with pytest.raises(SignalError, match="999999 samples leaves nothing of a recording of 176400"):
+        dataset.load(dataset.recordings("train")[0])
+
+
+def test_a_recording_may_be_a_part_of_its_files(folder, small_dataset):
+    edit(folder, 'role = "train"', 'role = "train"\nstart = 44100\nstop = 88200')
+    edit(folder, 'drive = "9:00"', MOVEMENT)
+    dataset = Dataset(folder)
+    part = dataset.load(dataset.manifest.recording[0])
+    whole = small_dataset.load(small_dataset.manifest.recording[0])
+    np.testing.assert_array_equal(part.wet, whole.wet[44_100:88_200])
+    np.testing.assert_allclose(part.controls["drive"].at(np.array([0.25])), [0.5])
+    assert dataset.sha256 != small_dataset.sha256
+
+
+@pytest.mark.parametrize(("start", "stop", "reaches"), [(100, 176_401, 176_401), (200_000, None, 200_001)])
+def test_a_part_beyond_the_end_is_refused(folder, start, stop, reaches):
+    edit(folder, 'role = "train"', f'role = "train"\nstart = {start}' + (f"\nstop = {stop}" if stop else ""))
+    dataset = Dataset(folder)
+    with pytest.raises(DatasetError, match=f"track-900 goes to sample {reaches}, but track-900.wav holds 176400"):
+        dataset.load(dataset.manifest.recording[0])
+
+
+def test_a_part_without_samples_is_refused(folder):
+    edit(folder, 'role = "train"', 'role = "train"\nstart = 100\nstop = 100')
+    with pytest.raises(SettingsError, match="100 to 100 holds no samples"):
+        Dataset(folder)
+
+
+def parts_of_one_file(*parts):
+    """A manifest of parts (role, start, stop) of one dry file."""
+    recordings = [
+        Recording(
+            id=f"r{number}", clip="c", role=role, dry="d.wav", wet="w.wav", start=start, stop=stop,
+            dry_sha256="1" * 64, wet_sha256="2" * 64,
+        )
+        for number, (role, start, stop) in enumerate(parts)
+    ]  # fmt: skip
+    return Manifest(name="x", device="y", chain=Chain(sample_rate=44_100), recording=recordings)
+
+
+def test_parts_of_one_file_may_have_different_roles_if_they_do_not_overlap(tmp_path):
+    apart = parts_of_one_file(("train", None, 100), ("test", 150, None), ("validation", 100, 150))
+    assert len(write_manifest(tmp_path, apart).manifest.recording) == 3
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [("train", None, 100), ("test", 99, None)],
+        [("train", None, None), ("test", 500, 600)],
+        [("train", 0, 300), ("train", 50, 60), ("test", 200, 210)],
+        [("test", 200, 210), ("train", 50, 60), ("train", 0, 300)],
+    ],
+)
+def test_overlapping_parts_in_two_roles_are_refused_and_not_written(tmp_path, parts):
+    with pytest.raises(DatasetError, match="training, validation and test never share audio"):
+        write_manifest(tmp_path, parts_of_one_file(*parts))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_dataset_can_be_made_and_says_so_when_it_is_used(tmp_path):
+    dataset = write_manifest(tmp_path, Manifest(name="x", device="y", chain=Chain(sample_rate=44_100)))
+    with pytest.raises(
+        DatasetError, match=r"holds no recordings yet; add some with `drywet dataset add .* --role test"
+    ):
+        dataset.recordings("test")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from drywet import audio, files
-from drywet.dataset import Pair
+from drywet.dataset import Chain, Manifest, Pair, Recording, write_manifest
 from drywet.errors import SignalError
 from drywet.evaluation import Clip, clip_of_files, evaluate, score
 from drywet.evaluation import test_clips as clips_for_test
@@ -147,3 +147,22 @@ def test_what_cannot_be_scored_is_refused(clip, pair):
 def test_hostile_clip_names_stay_in_the_folder(name, tmp_path):
     path = (tmp_path / f"{safe_name(name)}.wav").resolve()
     assert path.parent == tmp_path
+
+
+def test_a_part_of_a_late_recording_is_scored_in_its_place(pair, tmp_path):
+    """Wet trails by 50 samples in the file, and the test part is its second half: a perfect model has no error there."""
+    late = np.concatenate([np.zeros(50, np.float32), pair.wet[:-50]])
+    half = len(pair) // 2
+    audio.write(tmp_path / "dry.wav", pair.dry, RATE)
+    audio.write(tmp_path / "wet.wav", late, RATE, subtype="FLOAT")
+    recording = Recording(
+        id="r", clip="c", role="test", dry="dry.wav", wet="wet.wav", start=half,
+        dry_sha256=files.sha256(tmp_path / "dry.wav"), wet_sha256=files.sha256(tmp_path / "wet.wav"),
+    )  # fmt: skip
+    chain = Chain(sample_rate=RATE, latency=50)
+    dataset = write_manifest(tmp_path, Manifest(name="x", device="y", chain=chain, recording=[recording]))
+    (clip,) = clips_for_test(dataset, {})
+    row, predicted = score(Recorded(pair.wet), clip)
+    assert row["esr"] == 0
+    np.testing.assert_array_equal(predicted, pair.wet[half:-50])
+    assert (row["start"], row["latency"]) == (half, 50)

@@ -53,6 +53,18 @@ def test_a_clip_that_is_a_part_of_a_longer_file_is_cut_out_of_it(run, tmp_path):
     np.testing.assert_allclose(wet, whole[2 * rate : 3 * rate], atol=2**-15)
 
 
+def test_wet_that_trails_in_its_file_is_heard_where_it_was_scored(run, tmp_path):
+    (row,) = (json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines())
+    write_json_lines(run / "evaluation.jsonl", [row | {"latency": 40, "stop": row["stop"] - 40}])
+    predicted, rate = audio.read(run / "renders/held-out.wav")
+    audio.write(run / "renders/held-out.wav", predicted[:-40], rate)
+    page = build_run_report(run)
+    for name, late in (("wet", 40), ("dry", 0)):
+        heard, rate = audio.read(next((page.parent / "audio").glob(f"{name}-*.flac")))
+        whole, _ = audio.read(tmp_path / f"{name}.wav")
+        np.testing.assert_allclose(heard, whole[2 * rate + late :][: rate - 40], atol=2**-15)
+
+
 def test_a_run_without_scores_is_reported_as_far_as_it_went(run):
     (run / "evaluation.jsonl").unlink()
     (run / "provenance.json").unlink()

@@ -35,6 +35,7 @@ class ClipScore:
     predicted: Path | None = None
     start: int | None = None  # the clip is dry[start:stop] when it is a part of a longer file
     stop: int | None = None
+    latency: int = 0  # samples by which wet trails dry in their files
 
 
 @dataclass(frozen=True)
@@ -309,6 +310,7 @@ def _clip_score(row: Any, folder: Path, path: Path) -> ClipScore:
         predicted=_beside(folder, row.get("predicted")),
         start=_sample_index(row.get("start"), path),
         stop=_sample_index(row.get("stop"), path),
+        latency=int(_number(row.get("latency"), 0)),
     )
 
 

@@ -57,3 +57,18 @@ def load_pair(dry_path: Path | str, wet_path: Path | str, sample_rate: int | Non
         if not signal.any():
             raise SignalError(f"{path}: is silent from start to end. Check the cable, the channel and the input gain")
     return Pair(dry, wet, dry_rate)
+
+
+def take_out_latency(pair: Pair, latency: int, where: str = "wet") -> Pair:
+    """The pair with wet moved earlier by ``latency`` whole samples (later when negative), cut to what both hold.
+
+    Raises
+    ------
+    SignalError
+        If nothing is left; ``where`` names the recording.
+    """
+    if abs(latency) >= len(pair):
+        raise SignalError(f"{where}: the latency of {latency} samples leaves nothing of a recording of {len(pair)}")
+    dry = pair.dry[max(-latency, 0) : len(pair) - max(latency, 0)]
+    wet = pair.wet[max(latency, 0) : len(pair) + min(latency, 0)]
+    return Pair(dry, wet, pair.sample_rate, pair.controls)

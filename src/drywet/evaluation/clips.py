@@ -23,6 +23,7 @@ class Clip:
     controls: Mapping[str, knobs.Position] = field(default_factory=dict)  # where the knobs stood when it was recorded
     start: int | None = None
     stop: int | None = None
+    latency: int = 0  # samples by which wet trails dry in the files; in ``pair`` it is taken out
 
 
 def test_clips(dataset: Dataset, controls: Mapping[str, str | float]) -> list[Clip]:
@@ -34,10 +35,13 @@ def test_clips(dataset: Dataset, controls: Mapping[str, str | float]) -> list[Cl
     return [
         Clip(
             name=_name(recording, recordings),
-            pair=dataset.load(recording),
+            pair=dataset.load_whole(recording),
             dry_path=dataset.folder / recording.dry,
             wet_path=dataset.folder / recording.wet,
             controls=recording.controls,
+            start=recording.start,
+            stop=recording.stop,
+            latency=dataset.manifest.chain.latency,
         )
         for recording in recordings
     ]

@@ -63,6 +63,7 @@ def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
         "sample_rate": pair.sample_rate,
         "start": clip.start,
         "stop": clip.stop,
+        "latency": clip.latency,
     }
     return row, predicted
 

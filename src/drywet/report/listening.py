@@ -10,6 +10,7 @@ import numpy as np
 from drywet import audio
 from drywet.analysis import ClipScore, RunResult, StudyResults
 from drywet.analysis.describe import decibels, percent
+from drywet.dataset.pair import Pair, take_out_latency
 from drywet.errors import AudioFileError
 from drywet.report.figures import Waveforms, loudest
 
@@ -59,6 +60,9 @@ def load_clip(score: ClipScore) -> Waveforms:
         signals[name], rates[name] = audio.read(path)
     if len(set(rates.values())) > 1:
         raise AudioFileError(f"clip {score.clip!r}: sample rates disagree ({rates})")
+    if score.latency:
+        pair = take_out_latency(Pair(signals["dry"], signals["wet"], rates["wet"]), score.latency, str(score.wet))
+        signals |= {"dry": pair.dry, "wet": pair.wet}
     if score.start is not None or score.stop is not None:
         part = slice(score.start, score.stop)
         whole = len(signals["wet"])
