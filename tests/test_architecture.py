@@ -6,7 +6,7 @@ from pathlib import Path
 import drywet
 
 SOURCE = Path(drywet.__file__).parent
-FOUNDATION = {"errors", "files", "settings", "audio", "signals", "controls", "effect", "executor"}
+FOUNDATION = {"errors", "files", "settings", "audio", "audio_headers", "signals", "controls", "effect", "executor"}
 # Each stage and the stages it may import, beside the foundation.
 MAY_IMPORT = {
     "measures": set(),

@@ -3,21 +3,24 @@
 Inside drywet a signal is a float32 array of shape (T,), 1.0 is full scale (and 1 V for the virtual circuits).
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from drywet.audio_headers import EXPORT_AGAIN, check_header
 from drywet.errors import AudioFileError, SignalError, StorageError
 from drywet.files import atomic_path
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000  # Hz, what an audio interface can offer
-MAX_SECONDS = 4 * 3600  # read() refuses longer files before memory is taken
-BLOCK = 2**18  # samples decoded at a time
+MAX_HOURS = 4  # read() refuses longer files before memory is taken; open_reader() does not
+BLOCK = 2**16  # samples decoded at a time, over all channels
+BYTES_PER_SAMPLE = {
+    **{"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4},
+    **{"FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1},
+}
+UNKNOWN = 2**63 - 1  # libsndfile's count of samples where a FLAC header leaves it open
 
 
 def read(path: Path | str, *, sample_rate: int | None = None, channel: int | None = None) -> tuple[np.ndarray, int]:
@@ -26,7 +29,7 @@ def read(path: Path | str, *, sample_rate: int | None = None, channel: int | Non
     Parameters
     ----------
     path : path
-        Any format of libsndfile: WAV, FLAC, OGG, MP3.
+        WAV, RF64, W64, AIFF, CAF, FLAC, OGG or MP3.
     sample_rate : int, optional
         The rate the caller needs. A file of another rate is refused, never resampled silently.
     channel : int, optional
@@ -40,105 +43,164 @@ def read(path: Path | str, *, sample_rate: int | None = None, channel: int | Non
     Raises
     ------
     AudioFileError
-        As :func:`open_reader`; and if the file is longer than four hours or holds NaN or infinity.
+        If the file is missing, damaged, not what its header says, empty, longer than four hours, of another rate, lacks
+        the channel, or holds NaN or infinity.
     """
     with open_reader(path, sample_rate=sample_rate, channel=channel) as reader:
-        if len(reader) > MAX_SECONDS * reader.sample_rate:
-            raise AudioFileError(
-                f"{path}: is {len(reader) / reader.sample_rate / 3600:.1f} h long, at most "
-                f"{MAX_SECONDS / 3600:.0f} h is read"
-            )
+        hours = len(reader) / reader.sample_rate / 3600
+        if hours > MAX_HOURS:
+            raise AudioFileError(f"{path}: is {hours:.1f} h long, at most {MAX_HOURS} h is read. Cut it into parts")
         return reader[:], reader.sample_rate
 
 
-class Reader:
-    """One channel of an open sound file. ``reader[a:b]`` reads just those samples: float32, shape (b - a,).
-
-    Made by :func:`open_reader`. Hours of sound need no more memory than the part asked for.
-    """
-
-    def __init__(self, path: Path, file: soundfile.SoundFile, channel: int):
-        self.path = path
-        self.sample_rate: int = file.samplerate
-        self.channels: int = file.channels
-        self.subtype: str = file.subtype
-        self._file = file
-        self._channel = channel
-
-    def __len__(self) -> int:
-        return self._file.frames
-
-    def __getitem__(self, part: slice) -> np.ndarray:
-        """Samples ``part.start`` to ``part.stop``; AudioFileError if they cannot be read or are not finite."""
-        if not isinstance(part, slice) or part.step not in (None, 1):
-            raise TypeError("a reader is indexed by reader[start:stop]")
-        start, stop, _ = part.indices(len(self))
-        wanted = max(stop - start, 0)
-        samples = np.empty(0, np.float32)
-        try:
-            self._file.seek(start)
-            while len(samples) < wanted:
-                block = self._file.read(min(BLOCK, wanted - len(samples)), dtype="float32", always_2d=True)
-                if len(block) == 0:
-                    raise AudioFileError(
-                        f"{self.path}: the header says {len(self)} samples, only {start + len(samples)} can be read. "
-                        "The file is cut short; copy or export it again"
-                    )
-                # Memory grows with what was decoded, not with what a header claims.
-                samples.resize(len(samples) + len(block), refcheck=False)
-                samples[-len(block) :] = block[:, self._channel]
-        except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-            raise AudioFileError(f"{self.path}: not readable as sound ({error})") from error
-        self._refuse_not_finite(samples, start)
-        return samples
-
-    def _refuse_not_finite(self, samples: np.ndarray, start: int) -> None:
-        bad = np.flatnonzero(~np.isfinite(samples))
-        if len(bad):
-            raise AudioFileError(
-                f"{self.path}: {len(bad)} of {len(samples)} samples are NaN or infinite, the first at "
-                f"{(start + bad[0]) / self.sample_rate:.3f} s. Export it again from the program that made it"
-            )
-
-
-@contextmanager
-def open_reader(path: Path | str, *, sample_rate: int | None = None, channel: int | None = None) -> Iterator[Reader]:
-    """A :class:`Reader` of one channel of a sound file; parameters as in :func:`read`, of any length.
+def open_reader(path: Path | str, *, sample_rate: int | None = None, channel: int | None = None) -> "Reader":
+    """A :class:`Reader` of one channel of a sound file of any length, for a ``with`` block; parameters as :func:`read`.
 
     Raises
     ------
     AudioFileError
-        If the file is missing, unreadable, empty, of another rate, or lacks the channel (or is not mono).
+        As :func:`read`; but damage within the sound shows only when that part is read.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise AudioFileError(f"{path}: {'is a folder, not a sound file' if path.is_dir() else 'no such file'}")
-    try:
-        file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError, RuntimeError, TypeError) as error:
-        raise AudioFileError(f"{path}: not readable as sound ({error})") from error
-    with file:
-        _check_header(path, file, sample_rate, channel)
-        yield Reader(path, file, channel or 0)
+    return Reader(Path(path), sample_rate, channel)
 
 
-def _check_header(path: Path, file: soundfile.SoundFile, wanted_rate: int | None, channel: int | None) -> None:
-    rate, channels = file.samplerate, file.channels
-    if channel is None and channels != 1:
-        raise AudioFileError(
-            f"{path}: has {channels} channels, 1 is needed. Say which one, or export it as a mono file"
+class _Decoder(soundfile.SoundFile):
+    """Decodes from start to end. soundfile seeks after every read, and libsndfile lands elsewhere in OGG (its #885)."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+class Reader:
+    """One channel of an open sound file: ``reader[a:b]`` reads just those samples, a float32 array of shape (b - a,).
+
+    Made by :func:`open_reader`. Hours of sound need no more memory than the part asked for. OGG and MP3 are decoded up to
+    the part, and from the start again to go back, because seeking in them is not exact.
+    """
+
+    def __init__(self, path: Path, sample_rate: int | None, channel: int | None):
+        sound_bytes = check_header(path)
+        self.path = path
+        self._channel = channel or 0
+        self._file = self._open()
+        self._position = 0  # of the decoder
+        self.sample_rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.subtype: str = self._file.subtype
+        self._length: int = self._file.frames
+        try:
+            self._check_wanted(sample_rate, channel)
+            self._check_length(sound_bytes)
+        except AudioFileError:
+            self.close()
+            raise
+
+    def _check_wanted(self, sample_rate: int | None, channel: int | None) -> None:
+        if channel is None and self.channels != 1:
+            raise AudioFileError(
+                f"{self.path}: has {self.channels} channels, 1 is needed. Choose one, or export it as a mono file"
+            )
+        if channel is not None and not 0 <= channel < self.channels:
+            raise AudioFileError(f"{self.path}: has no channel {channel + 1}, only 1 to {self.channels}")
+        if not LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE:
+            raise AudioFileError(
+                f"{self.path}: sample rate is {self.sample_rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE} Hz"
+            )
+        if sample_rate is not None and self.sample_rate != sample_rate:
+            raise AudioFileError(
+                f"{self.path}: sample rate is {self.sample_rate} Hz, {sample_rate} Hz is needed. Convert the file, or "
+                f"record again at {sample_rate} Hz"
+            )
+
+    def _check_length(self, sound_bytes: int | None) -> None:
+        if sound_bytes is not None:
+            claimed = sound_bytes // (self.channels * BYTES_PER_SAMPLE[self.subtype])
+            if claimed != self._length:
+                raise self._cut_short(claimed, self._length)
+        if self._length == UNKNOWN:
+            while len(self._decode(BLOCK)):
+                pass
+            self._length = self._position
+        if self._length == 0:
+            raise AudioFileError(f"{self.path}: holds no samples")
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Samples ``part.start`` to ``part.stop``; AudioFileError if they cannot be read or are not finite."""
+        start, stop, step = part.indices(len(self))
+        if step != 1:
+            raise ValueError("a reader gives every sample of a part; its step is 1")
+        wanted, filled = max(stop - start, 0), 0
+        samples = np.empty(0, np.float32)
+        self._go_to(start)
+        while filled < wanted:
+            block = self._decode(wanted - filled)
+            if len(block) == 0:
+                raise self._cut_short(len(self), start + filled)
+            if filled + len(block) > len(samples):  # grows with what was decoded, not with what a header claims
+                samples.resize(min(max(2 * filled, BLOCK), wanted), refcheck=False)
+            samples[filled : filled + len(block)] = block
+            filled += len(block)
+            if not np.isfinite(block).all():
+                bad = start + filled - len(block) + int(np.argmin(np.isfinite(block)))
+                raise AudioFileError(
+                    f"{self.path}: sample {bad} (at {bad / self.sample_rate:.3f} s) is NaN or infinite. {EXPORT_AGAIN}"
+                )
+        return samples
+
+    def _open(self) -> _Decoder:
+        try:
+            return _Decoder(self.path)
+        except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
+            raise self._unreadable(error) from error
+
+    def _decode(self, wanted: int) -> np.ndarray:
+        """The next samples of the channel, at least one and at most ``wanted``; none at the end of the sound."""
+        position, self._position = self._position, UNKNOWN  # should it fail
+        try:
+            block = self._file.read(min(wanted, max(BLOCK // self.channels, 1)), dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, OSError) as error:
+            raise self._unreadable(error, position) from error
+        self._position = position + len(block)
+        return block[:, self._channel]
+
+    def _go_to(self, start: int) -> None:
+        if self._file.format in ("OGG", "MP3"):
+            if start < self._position:
+                self._file.close()
+                self._file, self._position = self._open(), 0
+            while self._position < start:
+                if len(self._decode(start - self._position)) == 0:
+                    raise self._cut_short(len(self), self._position)
+        elif start != self._position:
+            try:
+                self._file.seek(start)
+            except (soundfile.SoundFileError, OSError) as error:
+                raise self._unreadable(error, start) from error
+            self._position = start
+
+    def _cut_short(self, claimed: int, found: int) -> AudioFileError:
+        return AudioFileError(
+            f"{self.path}: the header says {claimed} samples, only {found} can be read. The file is damaged or cut short; "
+            "copy or export it again"
         )
-    if channel is not None and not 0 <= channel < channels:
-        raise AudioFileError(f"{path}: has no channel {channel + 1}; its channels are 1 to {channels}")
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise AudioFileError(f"{path}: sample rate is {rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE} Hz")
-    if wanted_rate is not None and rate != wanted_rate:
-        raise AudioFileError(
-            f"{path}: sample rate is {rate} Hz, {wanted_rate} Hz is needed. Convert the file, or record again at "
-            f"{wanted_rate} Hz"
-        )
-    if file.frames == 0:
-        raise AudioFileError(f"{path}: holds no samples")
+
+    def _unreadable(self, error: Exception, position: int = 0) -> AudioFileError:
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        place = f" after {position} of {self._length} samples" if position else ""
+        return AudioFileError(f"{self.path}: not readable as sound{place} ({reason}). {EXPORT_AGAIN}")
 
 
 def write(path: Path | str, samples: np.ndarray, sample_rate: int, *, subtype: str = "PCM_24") -> int:
@@ -172,12 +234,9 @@ def write(path: Path | str, samples: np.ndarray, sample_rate: int, *, subtype: s
 
 
 def duration_seconds(path: Path | str) -> float:
-    """Length of a sound file in seconds, from its header alone."""
-    try:
-        info = soundfile.info(os.fspath(path))
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise AudioFileError(f"{path}: not readable as sound ({error})") from error
-    return info.frames / info.samplerate
+    """Length of a sound file in seconds, any number of channels; from the header alone, where it says it."""
+    with open_reader(path, channel=0) as reader:
+        return len(reader) / reader.sample_rate
 
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

@@ -1,0 +1,225 @@
+"""What the header of a sound file claims, held against the file itself before a decoder sees it.
+
+libsndfile mends a lying header without a word (a WAV cut in half is read as half a WAV) and knows twenty-five formats,
+most of them of old samplers. Here a recording is WAV, RF64, W64, AIFF, CAF, FLAC, OGG or MP3, its codec one that people
+record with, and as long as its header says.
+
+References: the RIFF and RF64 forms in EBU Tech 3285 and 3306, Apple's AIFF-C and CAF specifications, RFC 3533 (Ogg), RFC
+9639 (FLAC), and the Xing header as LAME writes it.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from drywet.errors import AudioFileError
+
+FORMATS = "WAV, RF64, W64, AIFF, CAF, FLAC, OGG (Vorbis, Opus) or MP3"
+CODECS = "integer or float PCM, A-law, mu-law"
+EXPORT_AGAIN = "Export it again from the program that made it, as WAV or FLAC"
+UNKNOWN_SIZE = 2**32 - 1  # what a program writes that streams a WAV, and what RF64 writes before its ds64 chunk
+LARGEST_OGG_PAGE = 27 + 255 + 255 * 255  # bytes, RFC 3533 section 6
+
+
+@dataclass(frozen=True)
+class Container:
+    """A file made of chunks, each a name and a size followed by its bytes."""
+
+    start: int  # byte of the first chunk
+    name_bytes: int
+    size_bytes: int
+    byteorder: Literal["little", "big"]
+    padding: int  # chunks begin at multiples of this
+    size_counts_name: bool  # whether a chunk's size includes its own name and size
+    description: bytes  # the chunk that names the codec
+    codec: slice  # where in that chunk; slice(0, 0) where the container has one codec only
+    codecs: frozenset[bytes]
+    sound: bytes  # the chunk of the samples
+    sound_offset: int  # bytes of that chunk before the first sample
+
+
+def _wav(codecs: set[int], byteorder: Literal["little", "big"]) -> frozenset[bytes]:
+    return frozenset(code.to_bytes(2, byteorder) for code in codecs)
+
+
+PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE  # WAV format tags; extensible names one of the others later
+TAGS = {PCM, FLOAT, A_LAW, MU_LAW}
+RIFF = Container(12, 4, 4, "little", 2, False, b"fmt ", slice(0, 2), _wav(TAGS, "little"), b"data", 0)
+RIFX = Container(12, 4, 4, "big", 2, False, b"fmt ", slice(0, 2), _wav(TAGS, "big"), b"data", 0)
+W64 = Container(40, 16, 8, "little", 8, True, b"fmt ", slice(0, 2), _wav(TAGS, "little"), b"data", 0)
+AIFF = Container(12, 4, 4, "big", 2, False, b"COMM", slice(0, 0), frozenset({b""}), b"SSND", 8)
+AIFC_CODECS = frozenset(
+    {
+        b"NONE",
+        b"twos",
+        b"sowt",
+        b"in24",
+        b"in32",
+        b"fl32",
+        b"FL32",
+        b"fl64",
+        b"FL64",
+        b"alaw",
+        b"ALAW",
+        b"ulaw",
+        b"ULAW",
+    }
+)
+AIFC = Container(12, 4, 4, "big", 2, False, b"COMM", slice(18, 22), AIFC_CODECS, b"SSND", 8)
+CAF = Container(8, 4, 8, "big", 1, False, b"desc", slice(8, 12), frozenset({b"lpcm", b"alaw", b"ulaw"}), b"data", 4)
+
+
+def check_header(path: Path) -> int | None:
+    """Refuse a file that is no recording, or not what its header says; bytes of sound where it is uncompressed.
+
+    Raises
+    ------
+    AudioFileError
+        If the file is missing, not a regular file, of another format or codec, or cut short.
+    """
+    try:
+        if not path.exists():
+            raise AudioFileError(f"{path}: no such file")
+        if path.is_dir():
+            raise AudioFileError(f"{path}: is a folder, not a sound file")
+        if not path.is_file():  # asked before opening: a pipe would wait for its writer
+            raise AudioFileError(f"{path}: is a pipe or a device, not a sound file. Save the sound to a file first")
+        with open(path, "rb") as file:
+            return _check(path, file, os.fstat(file.fileno()).st_size)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise AudioFileError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def _check(path: Path, file: BinaryIO, size: int) -> int | None:
+    if size == 0:
+        raise AudioFileError(f"{path}: is empty (0 bytes). {EXPORT_AGAIN}")
+    head = file.read(64)
+    if head[:3] == b"ID3":  # a tag before the sound: 7 bits in each byte of its size
+        tag_size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
+        start = 10 + tag_size
+        file.seek(start)
+        head = file.read(64)
+    else:
+        start = 0
+    container = _container(head) if start == 0 else None
+    if container is not None:
+        return _check_chunks(path, file, size, container)
+    if head[:4] == b"fLaC":
+        return None  # says how many samples it has, and every frame has a checksum
+    if head[:4] == b"OggS" and start == 0:
+        _check_ogg(path, file, size, head)
+        return None
+    if len(head) > 4 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
+        _check_mp3(path, file, size, start, head)
+        return None
+    raise AudioFileError(f"{path}: not readable as sound (it begins like none of {FORMATS})")
+
+
+def _container(head: bytes) -> Container | None:
+    form, kind = head[:4], head[8:12]
+    if form in (b"RIFF", b"RF64") and kind == b"WAVE":
+        return RIFF
+    if form == b"RIFX" and kind == b"WAVE":
+        return RIFX
+    if form == b"riff" and head[24:28] == b"wave":
+        return W64
+    if form == b"FORM":
+        return {b"AIFF": AIFF, b"AIFC": AIFC}.get(kind)
+    return CAF if form == b"caff" else None
+
+
+def _chunks(file: BinaryIO, size: int, container: Container) -> Iterator[tuple[bytes, int, int]]:
+    """Name, first byte and size in bytes of each chunk, as claimed; the last may claim more than there is."""
+    header = container.name_bytes + container.size_bytes
+    position = container.start
+    while position + header <= size:
+        file.seek(position)
+        name = file.read(container.name_bytes)[:4]
+        length = int.from_bytes(file.read(container.size_bytes), container.byteorder)
+        if container.size_counts_name:
+            length = max(length - header, 0)
+        yield name, position + header, length
+        position += header + length
+        position += -position % container.padding
+
+
+def _check_chunks(path: Path, file: BinaryIO, size: int, container: Container) -> int:
+    long_size = None  # of RF64, whose 32-bit sizes are too small
+    described = False
+    for name, start, length in _chunks(file, size, container):
+        if name == b"ds64":
+            file.seek(start + 8)
+            long_size = int.from_bytes(file.read(8), "little")
+        elif name == container.description:
+            file.seek(start)
+            _check_codec(path, file.read(40), container)
+            described = True
+        elif name == container.sound:
+            if not described:
+                raise AudioFileError(f"{path}: the header does not describe its sound. {EXPORT_AGAIN}")
+            if container.size_bytes == 4 and length == UNKNOWN_SIZE:
+                length = size - start if long_size is None else long_size
+            if length > size - start:
+                raise _cut_short(path, length, size - start)
+            _check_rest(path, file, size, container, start + length)
+            return length - container.sound_offset
+    raise AudioFileError(f"{path}: holds no sound, only a header of {size} bytes. {EXPORT_AGAIN}")
+
+
+def _check_codec(path: Path, description: bytes, container: Container) -> None:
+    codec = description[container.codec]
+    if codec == EXTENSIBLE.to_bytes(2, container.byteorder):
+        codec = description[24:26]
+    if codec not in container.codecs:
+        raise AudioFileError(f"{path}: is coded as {codec!r}, which is not read; {CODECS} are. {EXPORT_AGAIN}")
+
+
+def _check_rest(path: Path, file: BinaryIO, size: int, container: Container, end: int) -> None:
+    """A recorder that was not closed leaves a header that says too little, and sound where chunks should be."""
+    end += -end % container.padding
+    file.seek(end)
+    name = file.read(4)
+    if len(name) == 4 and any(name) and not all(32 <= byte < 127 for byte in name):
+        raise AudioFileError(
+            f"{path}: {size - end} bytes follow the sound that the header speaks of. The recorder may not have closed the "
+            f"file. {EXPORT_AGAIN}"
+        )
+
+
+def _check_ogg(path: Path, file: BinaryIO, size: int, head: bytes) -> None:
+    if b"\x01vorbis" not in head and b"OpusHead" not in head:
+        raise AudioFileError(f"{path}: is an OGG file that holds neither Vorbis nor Opus. {EXPORT_AGAIN}")
+    file.seek(max(size - LARGEST_OGG_PAGE, 0))
+    tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    segments = page[26] if len(page) > 26 else 0
+    page_size = 27 + segments + sum(page[27 : 27 + segments])
+    if len(page) < 27 or not page[5] & 4 or len(page) < page_size:
+        raise AudioFileError(f"{path}: the last OGG page is missing. The file is cut short; copy or export it again")
+
+
+def _check_mp3(path: Path, file: BinaryIO, size: int, start: int, head: bytes) -> None:
+    # A Xing (or Info) header sits 13 to 36 bytes into the first frame: which fields follow, frames, bytes.
+    place = max(head.find(b"Xing"), head.find(b"Info"))
+    fields = head[place + 7 : place + 8]
+    frames, stream = (int.from_bytes(head[place + i : place + i + 4], "big") for i in (8, 12))
+    if place < 0 or not fields or fields[0] & 3 != 3 or frames == 0:
+        # Without it libsndfile guesses the length from the bit rate, and drops what is beyond its guess.
+        raise AudioFileError(f"{path}: an MP3 whose header does not say how long it is. {EXPORT_AGAIN}")
+    if stream > size - start:
+        raise _cut_short(path, stream, size - start)
+    file.seek(start + stream)
+    after = file.read(2)
+    if len(after) == 2 and after[0] == 0xFF and after[1] & 0xE0 == 0xE0:
+        raise AudioFileError(
+            f"{path}: more sound follows the {stream} bytes that the header speaks of, as in MP3 files joined end to end. "
+            f"{EXPORT_AGAIN}"
+        )
+
+
+def _cut_short(path: Path, claimed: int, found: int) -> AudioFileError:
+    return AudioFileError(
+        f"{path}: the header says {claimed} bytes of sound, the file holds {found}. It is cut short; copy or export it again"
+    )
