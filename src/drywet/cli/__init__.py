@@ -36,7 +36,7 @@ def _options(
 
 
 def _mount() -> None:
-    from drywet.cli import circuit, dataset, demo, doctor, evaluate, models, render, report, study, train
+    from drywet.cli import circuit, dataset, demo, doctor, evaluate, models, render, report, signal, study, train
 
     app.command()(demo.demo)
     app.command()(train.train)
@@ -47,6 +47,7 @@ def _mount() -> None:
     app.command()(doctor.doctor)
     app.add_typer(study.app, name="study", help="Studies: many runs from one file.")
     app.add_typer(dataset.app, name="dataset", help="Datasets: recordings with their manifest.")
+    app.add_typer(signal.app, name="signal", help="Signals to play through a device: make, show.")
     app.add_typer(circuit.app, name="circuit", help="Virtual circuits: render, list, show.")
 
 

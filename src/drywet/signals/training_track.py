@@ -4,6 +4,7 @@ Clicks show latency and drift, silence the noise floor, sweeps and noise the who
 guitar phrases the statistics of what will be played.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -58,13 +59,23 @@ PASSAGES = (
 )  # fmt: skip
 
 
+class Planned(NamedTuple):
+    """A part of a signal to be made; its length counts in proportion to the others."""
+
+    name: str
+    length: float
+    reason: str
+    role: str = ""
+
+
 class Section(NamedTuple):
-    """A part of the training track."""
+    """A part of a signal, why it is there, and its role in a dataset: train, validation, test, or none."""
 
     name: str
     start_s: float
     stop_s: float
     reason: str
+    role: str = ""
 
 
 class Passage(NamedTuple):
@@ -78,13 +89,26 @@ class Passage(NamedTuple):
 def training_passages(seconds: float = 180.0, seed: int = 25) -> list[Passage]:
     """The scores of :func:`training_track`, in the order of its guitar sections."""
     length = next(part.stop_s - part.start_s for part in training_sections(seconds) if "guitar" in part.name)
+    return draw_passages(length, seed)
+
+
+def draw_passages(seconds: float, seed: int) -> list[Passage]:
+    """A phrase of ``seconds`` for each of :data:`PASSAGES`, drawn from ``seed``."""
     return [
         Passage(
             GUITARS[name],
-            phrases.phrase(style, np.random.default_rng([seed, index]), GUITARS[name], length),
+            phrases.phrase(style, np.random.default_rng([seed, index]), GUITARS[name], seconds),
             10 ** (level / 20),
         )
         for index, (style, name, level) in enumerate(PASSAGES)
+    ]
+
+
+def planned_passages(length: float, role: str = "") -> list[Planned]:
+    """The guitar sections of a plan, each of ``length``."""
+    return [
+        Planned(f"{style.__name__}, {guitar} guitar, {level} dBFS", length, _first_line(style), role)
+        for style, guitar, level in PASSAGES
     ]
 
 
@@ -94,25 +118,35 @@ def training_sections(seconds: float = 180.0) -> list[Section]:
         raise SignalError(
             f"a training track of {seconds} s is too short for its sections; ask for {SHORTEST_SECONDS:.0f} s or more"
         )
-    plan = [
-        ("clicks", 1.5, "latency: two single samples, at a third and two thirds of the section"),
-        ("silence", 2.5, "noise floor and hum"),
-        *((f"sweep {level:g} dBFS", 5.0, "every frequency, at this peak level") for level in SWEEP_DBFS),
-        ("white noise ramp", 9.0, "broadband, from the noise floor to full drive; small signals and high frequencies"),
-        ("pink noise ramp", 9.0, "the same with the slope of music"),
-        *(
-            (f"{style.__name__}, {guitar} guitar, {level} dBFS", 4.9, _first_line(style))
-            for style, guitar, level in PASSAGES
-        ),
-        ("closing silence", 4.2, "decay of the last phrase in the device, and its noise floor once more"),
-        ("closing clicks", 1.5, "latency again: a difference from the first clicks is drift of the clocks"),
-    ]
-    scale = seconds / sum(length for _, length, _ in plan)
-    edges = np.cumsum([0.0, *(length * scale for _, length, _ in plan)]).round(9)
+    return lay_out(
+        [
+            Planned("clicks", 1.5, "latency: two single samples, at a third and two thirds of the section"),
+            Planned("silence", 2.5, "noise floor and hum"),
+            *(
+                Planned(f"sweep {level:g} dBFS", 5.0, "every frequency, at this peak level")
+                for level in SWEEP_DBFS
+            ),
+            Planned(
+                "white noise ramp", 9.0,
+                "broadband, from the noise floor to full drive; small signals and high frequencies",
+            ),
+            Planned("pink noise ramp", 9.0, "the same with the slope of music"),
+            *planned_passages(4.9),
+            Planned("closing silence", 4.2, "decay of the last phrase in the device, and its noise floor once more"),
+            Planned("closing clicks", 1.5, "latency again: a difference from the first clicks is drift of the clocks"),
+        ],
+        seconds,
+    )  # fmt: skip
+
+
+def lay_out(plan: Sequence[Planned], seconds: float) -> list[Section]:
+    """The parts of ``plan`` one after another, without gaps, in proportion to fill ``seconds``."""
+    scale = seconds / sum(part.length for part in plan)
+    edges = np.cumsum([0.0, *(part.length * scale for part in plan)]).round(9)
     edges[-1] = seconds
     return [
-        Section(name, float(start), float(stop), reason)
-        for (name, _, reason), start, stop in zip(plan, edges[:-1], edges[1:], strict=True)
+        Section(part.name, float(start), float(stop), part.reason, part.role)
+        for part, start, stop in zip(plan, edges[:-1], edges[1:], strict=True)
     ]
 
 
@@ -131,13 +165,13 @@ def training_track(sample_rate: int = 44_100, seconds: float = 180.0, seed: int 
         length = (stop - first) / sample_rate
         part: np.ndarray | float
         if "clicks" in section.name:
-            part = clicks((length / 3, 2 * length / 3), length, sample_rate, amplitude=CLICK_VOLTS)
+            part = two_clicks(length, sample_rate)
         elif "silence" in section.name:
             part = 0.0
         elif section.name.startswith("sweep"):
-            part = _sweep(next(levels), length, sample_rate)
+            part = sweep_at(next(levels), length, sample_rate)
         elif "noise" in section.name:
-            part = _noise_ramp(section.name.split()[0], length, sample_rate, seed + index)
+            part = noise_ramp(section.name.split()[0], length, sample_rate, seed + index)
         else:
             passage = next(passages)
             part = perform(passage.guitar, passage.notes, length, sample_rate, passage.peak, seed + index)
@@ -145,12 +179,18 @@ def training_track(sample_rate: int = 44_100, seconds: float = 180.0, seed: int 
     return samples
 
 
-def _sweep(level_db: float, seconds: float, sample_rate: int) -> np.ndarray:
+def two_clicks(seconds: float, sample_rate: int) -> np.ndarray:
+    """Single samples at a third and two thirds of ``seconds``."""
+    return clicks((seconds / 3, 2 * seconds / 3), seconds, sample_rate, amplitude=CLICK_VOLTS)
+
+
+def sweep_at(level_db: float, seconds: float, sample_rate: int) -> np.ndarray:
+    """A sweep over SWEEP_HZ that peaks at ``level_db`` dBFS."""
     highest = min(SWEEP_HZ[1], 0.45 * sample_rate)
     return sweep(SWEEP_HZ[0], highest, seconds, sample_rate, amplitude=10 ** (level_db / 20), fade_seconds=FADE_S)
 
 
-def _noise_ramp(color: str, seconds: float, sample_rate: int, seed: int) -> np.ndarray:
+def noise_ramp(color: str, seconds: float, sample_rate: int, seed: int) -> np.ndarray:
     """Noise whose peak rises by a straight line in dB between NOISE_DBFS."""
     samples = noise(seconds, sample_rate, color=color, seed=seed).astype(np.float64)
     ramped = samples * ramp_db(NOISE_DBFS[0] - NOISE_DBFS[1], 0.0, seconds, sample_rate)
