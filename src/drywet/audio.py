@@ -169,10 +169,13 @@ class Reader:
     def _decode(self, wanted: int) -> np.ndarray:
         """The next samples of the channel, at least one and at most ``wanted``; none at the end of the sound."""
         position, self._position = self._position, UNKNOWN  # should it fail
+        count = min(wanted, max(BLOCK // self.channels, 1))
         try:
-            block = self._file.read(min(wanted, max(BLOCK // self.channels, 1)), dtype="float32", always_2d=True)
+            block = self._file.read(count, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, OSError) as error:
-            raise self._unreadable(error, position) from error
+            raise self._unreadable(
+                error, f" between samples {position} and {position + count} of {self._length}"
+            ) from error
         self._position = position + len(block)
         return block[:, self._channel]
 
@@ -188,7 +191,7 @@ class Reader:
             try:
                 self._file.seek(start)
             except (soundfile.SoundFileError, OSError) as error:
-                raise self._unreadable(error, start) from error
+                raise self._unreadable(error, f" at sample {start} of {self._length}") from error
             self._position = start
 
     def _cut_short(self, claimed: int, found: int) -> AudioFileError:
@@ -197,9 +200,8 @@ class Reader:
             "copy or export it again"
         )
 
-    def _unreadable(self, error: Exception, position: int = 0) -> AudioFileError:
+    def _unreadable(self, error: Exception, place: str = "") -> AudioFileError:
         reason = str(getattr(error, "error_string", error)).rstrip(".")
-        place = f" after {position} of {self._length} samples" if position else ""
         return AudioFileError(f"{self.path}: not readable as sound{place} ({reason}). {EXPORT_AGAIN}")
 
 

@@ -9,18 +9,22 @@ References: the RIFF and RF64 forms in EBU Tech 3285 and 3306, Apple's AIFF-C an
 """
 
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from drywet.errors import AudioFileError
 
 FORMATS = "WAV, RF64, W64, AIFF, CAF, FLAC, OGG (Vorbis, Opus) or MP3"
-CODECS = "integer or float PCM, A-law, mu-law"
+CODECS = "integer or float PCM, A-law or mu-law"
 EXPORT_AGAIN = "Export it again from the program that made it, as WAV or FLAC"
 UNKNOWN_SIZE = 2**32 - 1  # what a program writes that streams a WAV, and what RF64 writes before its ds64 chunk
-LARGEST_OGG_PAGE = 27 + 255 + 255 * 255  # bytes, RFC 3533 section 6
+OGG_END = 4  # flag of the last page
+BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+MP3_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")  # what may follow the sound
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def _check(path: Path, file: BinaryIO, size: int) -> int | None:
     if head[:4] == b"fLaC":
         return None  # says how many samples it has, and every frame has a checksum
     if head[:4] == b"OggS" and start == 0:
-        _check_ogg(path, file, size, head)
+        _check_ogg(path, file, head)
         return None
     if len(head) > 4 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
         _check_mp3(path, file, size, start, head)
@@ -173,7 +177,8 @@ def _check_codec(path: Path, description: bytes, container: Container) -> None:
     if codec == EXTENSIBLE.to_bytes(2, container.byteorder):
         codec = description[24:26]
     if codec not in container.codecs:
-        raise AudioFileError(f"{path}: is coded as {codec!r}, which is not read; {CODECS} are. {EXPORT_AGAIN}")
+        name = repr(codec.decode("latin-1")) if len(codec) == 4 else int.from_bytes(codec, container.byteorder)
+        raise AudioFileError(f"{path}: its sound is coded as {name}, but only {CODECS} is read. {EXPORT_AGAIN}")
 
 
 def _check_rest(path: Path, file: BinaryIO, size: int, container: Container, end: int) -> None:
@@ -188,16 +193,37 @@ def _check_rest(path: Path, file: BinaryIO, size: int, container: Container, end
         )
 
 
-def _check_ogg(path: Path, file: BinaryIO, size: int, head: bytes) -> None:
+def _check_ogg(path: Path, file: BinaryIO, head: bytes) -> None:
+    """Every page, because libsndfile leaves out damaged ones, and so moves what follows to an earlier time."""
     if b"\x01vorbis" not in head and b"OpusHead" not in head:
         raise AudioFileError(f"{path}: is an OGG file that holds neither Vorbis nor Opus. {EXPORT_AGAIN}")
-    file.seek(max(size - LARGEST_OGG_PAGE, 0))
-    tail = file.read()
-    page = tail[tail.rfind(b"OggS") :]
-    segments = page[26] if len(page) > 26 else 0
-    page_size = 27 + segments + sum(page[27 : 27 + segments])
-    if len(page) < 27 or not page[5] & 4 or len(page) < page_size:
-        raise AudioFileError(f"{path}: the last OGG page is missing. The file is cut short; copy or export it again")
+    serial, position, flags = head[14:18], 0, 0
+    for number in count():
+        file.seek(position)
+        header = file.read(27)
+        lacing = file.read(header[26]) if len(header) == 27 else b""
+        body = file.read(sum(lacing))
+        if len(header) < 27 or len(body) < sum(lacing):
+            break
+        checksum = _ogg_checksum(header[:22] + bytes(4) + header[26:] + lacing + body)
+        if header[:4] != b"OggS" or header[22:26] != checksum:
+            raise AudioFileError(f"{path}: OGG page {number} is damaged (at byte {position}). Copy or export it again")
+        if header[14:18] != serial or int.from_bytes(header[18:22], "little") != number:
+            raise AudioFileError(
+                f"{path}: OGG page {number} is missing, or of another stream (at byte {position}). Copy or export it again"
+            )
+        flags = header[5]
+        position = file.tell()
+    if header or not flags & OGG_END:
+        raise AudioFileError(
+            f"{path}: ends after {position} whole bytes without its last OGG page. It is cut short; copy or export it again"
+        )
+
+
+def _ogg_checksum(page: bytes) -> bytes:
+    # Ogg's polynomial is that of zlib, but with the bits the other way round, and nothing inverted (RFC 3533, field 7).
+    crc = zlib.crc32(page.translate(BITS_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return crc.to_bytes(4, "big").translate(BITS_REVERSED)
 
 
 def _check_mp3(path: Path, file: BinaryIO, size: int, start: int, head: bytes) -> None:
@@ -211,11 +237,11 @@ def _check_mp3(path: Path, file: BinaryIO, size: int, start: int, head: bytes) -
     if stream > size - start:
         raise _cut_short(path, stream, size - start)
     file.seek(start + stream)
-    after = file.read(2)
-    if len(after) == 2 and after[0] == 0xFF and after[1] & 0xE0 == 0xE0:
+    after = file.read(16)
+    if any(after) and not after.startswith(MP3_TAGS):
         raise AudioFileError(
-            f"{path}: more sound follows the {stream} bytes that the header speaks of, as in MP3 files joined end to end. "
-            f"{EXPORT_AGAIN}"
+            f"{path}: {size - start - stream} bytes follow the {stream} bytes of sound that the header speaks of, as in MP3 "
+            f"files joined end to end. {EXPORT_AGAIN}"
         )
 
 
