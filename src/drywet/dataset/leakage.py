@@ -41,14 +41,11 @@ LAGS = 2 * HOP  # samples by which landmarks may have the place wrong
 FRACTIONS = np.linspace(-1, 1, 17)  # samples
 LAG_SPREAD = 40  # samples by which windows may disagree about the lag: 5 ms
 QUIET = 1e-3  # norm of a window below which it is silence
-SAME = (
-    0.96  # correlation of windows that are copies: noise 20 dB below the music leaves 0.98, another take of a riff 0.94
-)
+SAME = 0.96  # correlation of copies: noise 20 dB below the music leaves 0.98; another take of a riff has 0.94
 SOUNDING_BLOCK = 80  # samples: 10 ms
 SOUNDING_DB = -50.0  # relative to the loudest block; below, and in silence, nothing counts as shared
-LEAST_SHARED_S = (
-    1.25  # of sound; one held note in two takes can be alike for a second, and synchronisation clicks are no music
-)
+LEAST_SOUNDING = 0.2  # of a window; one with a click in silence says nothing
+LEAST_SHARED_S = 1.25  # of sound; one held note in two takes can be alike for a second
 
 _COUNT = 2 * WINDOW  # points of the transforms
 _BINS = np.arange(WINDOW + 1)
@@ -63,7 +60,7 @@ class Heard:
     ----------
     name, role : str
     samples : float16 array, shape (T,)
-        At 8 kHz, pre-emphasised, the loudest 1.
+        At 8 kHz, pre-emphasised.
     landmarks, places : int64 and int32 array, shape (N,)
         Pairs of peaks, and in which frame the first of each stands.
     sounding : bool array, shape (T // 80,)
@@ -227,28 +224,27 @@ def _compare(one: Heard, other: Heard, offset: int, places: np.ndarray) -> Leak 
     first = max(0, offset)
     last = min(len(one.samples), len(other.samples) + offset) - WINDOW
     starts = np.arange(first, last + 1, WINDOW // 2)
-    if not len(starts):
+    half = WINDOW // 2 // SOUNDING_BLOCK
+    middles = (starts + WINDOW // 4) // SOUNDING_BLOCK
+    sums = np.append(0, np.cumsum(one.sounding))
+    sounding = sums[np.minimum(middles + half, len(sums) - 1)] - sums[np.minimum(middles, len(sums) - 1)]
+    starts, sounding = starts[sounding >= LEAST_SOUNDING * half], sounding[sounding >= LEAST_SOUNDING * half]
+    if sounding.sum() * SOUNDING_BLOCK < LEAST_SHARED_S * RATE:
         return None
-    votes = np.bincount(np.clip((places - first - WINDOW // 4) // (WINDOW // 2), 0, len(starts) - 1))
-    similarity, _ = _correlate(one, other, starts[np.argsort(-votes, kind="stable")[:PROBES]], offset)
-    if similarity.max() < SAME:
+    nearest = np.searchsorted(starts, np.maximum(places - WINDOW // 4, starts[0]), side="right") - 1
+    likely = np.argsort(-np.bincount(nearest), kind="stable")[:PROBES]
+    if _correlate(one, other, starts[likely], offset)[0].max() < SAME:
         return None
     similarity, lags = _correlate(one, other, starts, offset)
     same = similarity > SAME
     same &= np.abs(lags - np.median(lags[same])) <= LAG_SPREAD
-    half = WINDOW // 2 // SOUNDING_BLOCK
-    middles = (starts + WINDOW // 4) // SOUNDING_BLOCK
-    sounding = np.append(0, np.cumsum(one.sounding))
-    shared = sounding[np.minimum(middles + half, len(one.sounding))] - sounding[np.minimum(middles, len(one.sounding))]
-    seconds = float(shared[same].sum()) * SOUNDING_BLOCK / RATE
+    seconds = float(sounding[same].sum()) * SOUNDING_BLOCK / RATE
     if seconds < LEAST_SHARED_S:
         return None
-    begin = int(starts[same & (shared > 0)][0])
-    begin_s, offset_s = begin / RATE, (offset + float(np.median(lags[same]))) / RATE
-    similar = float(np.median(similarity[same & (shared > 0)]))
-    return Leak(
-        one.name, one.role, begin_s, other.name, other.role, max(begin_s - offset_s, 0.0), seconds, min(similar, 1.0)
-    )
+    begin_s = int(starts[same][0]) / RATE
+    other_s = max(begin_s - (offset + float(np.median(lags[same]))) / RATE, 0.0)
+    similar = min(float(np.median(similarity[same])), 1.0)
+    return Leak(one.name, one.role, begin_s, other.name, other.role, other_s, seconds, similar)
 
 
 def _correlate(one: Heard, other: Heard, starts: np.ndarray, offset: int) -> tuple[np.ndarray, np.ndarray]:
