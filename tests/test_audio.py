@@ -41,6 +41,12 @@ def test_nan_is_never_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_long_ogg_is_written(tmp_path):
+    """In one piece, these 62.5 s would end the process in libsndfile 1.2.2."""
+    assert audio.write(tmp_path / "a.ogg", np.zeros(3_000_000, np.float32), 48_000, subtype="VORBIS") == 0
+    assert audio.duration_seconds(tmp_path / "a.ogg") == 62.5
+
+
 def test_an_unknown_ending_is_refused(tmp_path):
     with pytest.raises(StorageError, match="cannot be written"):
         audio.write(tmp_path / "a.xyz", np.zeros(4, np.float32), RATE)
@@ -290,6 +296,10 @@ LIES = {
     "a WAV cut in half": (lambda: wav_bytes(1, 16, 1, SOUND)[:144], "says 200 bytes of sound, the file holds 100"),
     "a WAV of 2 GB in 244 bytes": (lambda: wav_bytes(1, 16, 1, SOUND, data_size=2**31), "2147483648 .* holds 200"),
     "a WAV that was not closed": (lambda: wav_bytes(1, 16, 1, SOUND, data_size=0), "200 bytes follow the sound"),
+    "an AIFF of less than nothing": (
+        lambda: aiff_bytes(16, b"").replace(b"SSND\0\0\0\x08", b"SSND\0\0\0\0"),
+        "bytes follow|no samples",
+    ),
     "a WAV header alone": (lambda: wav_bytes(1, 16, 1, b""), "no samples"),
     "half a WAV header": (lambda: wav_bytes(1, 16, 1, SOUND)[:30], "only a header of 30 bytes"),
     "a WAV without a description": (lambda: wav_bytes(1, 16, 1, SOUND).replace(b"fmt ", b"junk"), "does not describe"),

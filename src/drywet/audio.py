@@ -229,7 +229,9 @@ def write(path: Path | str, samples: np.ndarray, sample_rate: int, *, subtype: s
         samples = np.clip(samples, -1.0, 1.0)
     with atomic_path(path) as temporary:
         try:
-            soundfile.write(temporary, samples, sample_rate, subtype=subtype)
+            with soundfile.SoundFile(temporary, "w", sample_rate, channels=1, subtype=subtype) as file:
+                for start in range(0, len(samples), BLOCK):  # libsndfile crashes on a minute of OGG in one piece
+                    file.write(samples[start : start + BLOCK])
         except (soundfile.SoundFileError, TypeError, ValueError) as error:
             raise StorageError(f"{path}: cannot be written as {subtype} sound ({error})") from error
     return clipped

@@ -168,7 +168,7 @@ def _check_chunks(path: Path, file: BinaryIO, size: int, container: Container) -
             if length > size - start:
                 raise _cut_short(path, length, size - start)
             _check_rest(path, file, size, container, start + length)
-            return length - container.sound_offset
+            return max(length - container.sound_offset, 0)
     raise AudioFileError(f"{path}: holds no sound, only a header of {size} bytes. {EXPORT_AGAIN}")
 
 
