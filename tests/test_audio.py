@@ -233,7 +233,7 @@ def test_a_part_is_the_same_as_that_part_of_the_whole(tmp_path, ten_seconds, for
         for start in [*places, 0, len(whole) - 5]:
             np.testing.assert_array_equal(reader[start : start + 3000], whole[start : start + 3000])
         assert reader[-10:].tolist() == whole[-10:].tolist()
-        assert reader[500:500].shape == (0,)
+        assert reader[500:500].shape == reader[len(whole) :].shape == (0,)
 
 
 def test_a_bad_sample_spoils_only_its_own_part(tmp_path):
@@ -301,9 +301,14 @@ LIES = {
         "bytes follow|no samples",
     ),
     "a WAV header alone": (lambda: wav_bytes(1, 16, 1, b""), "no samples"),
-    "half a WAV header": (lambda: wav_bytes(1, 16, 1, SOUND)[:30], "only a header of 30 bytes"),
+    "half a WAV header": (lambda: wav_bytes(1, 16, 1, SOUND)[:30], "no sound was found in its 30 bytes"),
+    "a WAV that is longer than it says": (
+        lambda: wav_bytes(1, 16, 1, SOUND + bytes(100) + SOUND, data_size=200),
+        "300 bytes follow",
+    ),
+    "a WAV of endless empty chunks": (lambda: wav_bytes(1, 16, 1, SOUND)[:36] + bytes(2**20), "no sound was found"),
     "a WAV without a description": (lambda: wav_bytes(1, 16, 1, SOUND).replace(b"fmt ", b"junk"), "does not describe"),
-    "ADPCM in WAV": (lambda: sound_of("WAV", "IMA_ADPCM"), "coded as 17"),
+    "ADPCM in WAV": (lambda: sound_of("WAV", "IMA_ADPCM"), "coded as format tag 17"),
     "ALAC in CAF": (lambda: sound_of("CAF", "ALAC_16"), "coded as 'alac'"),
     "AU": (lambda: sound_of("AU", "PCM_16"), "begins like none of WAV"),
     "RF64 cut in half": (lambda: sound_of("RF64", "PCM_16")[:90_000], "says 176400 bytes .* holds 89896"),
@@ -319,6 +324,11 @@ LIES = {
         "between samples [0-9]+ and [0-9]+ of 88200",
     ),
     "a FLAC that claims a sample more": (lambda: with_total_samples(sound_of("FLAC"), 88_201), "88201 .* only 88200"),
+    "a FLAC that claims a sample less": (
+        lambda: with_total_samples(sound_of("FLAC"), 88_199),
+        "checksum in its header",
+    ),
+    "a FLAC of other sound than its MD5": (lambda: flipped(sound_of("FLAC"), 30), "checksum in its header"),
     "a FLAC that claims 30 minutes": (lambda: with_total_samples(sound_of("FLAC"), 79_380_000), "only 88200"),
     "a FLAC that claims 2**36 samples": (lambda: with_total_samples(sound_of("FLAC"), 2**36 - 1), "at most 4 h"),
     "an OGG cut in half": (lambda: sound_of("OGG")[:10_000], "without its last OGG page"),

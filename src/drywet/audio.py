@@ -1,8 +1,9 @@
-"""Sound files in and out, levels in dBFS, resampling. The only module that touches files of sound.
+"""Sound files in and out, levels in dBFS, resampling. Only this module (and audio_headers for it) touches files of sound.
 
 Inside drywet a signal is a float32 array of shape (T,), 1.0 is full scale (and 1 V for the virtual circuits).
 """
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ class Reader:
     """
 
     def __init__(self, path: Path, sample_rate: int | None, channel: int | None):
-        sound_bytes = check_header(path)
+        claims = check_header(path)
         self.path = path
         self._channel = channel or 0
         self._file = self._open()
@@ -88,9 +89,10 @@ class Reader:
         self.channels: int = self._file.channels
         self.subtype: str = self._file.subtype
         self._length: int = self._file.frames
+        self._md5 = claims.md5
         try:
             self._check_wanted(sample_rate, channel)
-            self._check_length(sound_bytes)
+            self._check_length(claims.sound_bytes)
         except AudioFileError:
             self.close()
             raise
@@ -114,6 +116,8 @@ class Reader:
 
     def _check_length(self, sound_bytes: int | None) -> None:
         if sound_bytes is not None:
+            if self.subtype not in BYTES_PER_SAMPLE:
+                raise AudioFileError(f"{self.path}: describes its sound twice, as {self.subtype} too. {EXPORT_AGAIN}")
             claimed = sound_bytes // (self.channels * BYTES_PER_SAMPLE[self.subtype])
             if claimed != self._length:
                 raise self._cut_short(claimed, self._length)
@@ -144,13 +148,18 @@ class Reader:
             raise ValueError("a reader gives every sample of a part; its step is 1")
         wanted, filled = max(stop - start, 0), 0
         samples = np.empty(0, np.float32)
-        self._go_to(start)
+        checksum = hashlib.md5(usedforsecurity=False) if self._md5 and wanted == len(self) else None
+        if wanted:
+            self._go_to(start)
         while filled < wanted:
-            block = self._decode(wanted - filled)
+            frames = self._decode(wanted - filled)
+            if checksum:
+                checksum.update(_as_flac_counts_them(frames, self.subtype))
+            block = frames[:, self._channel]
             if len(block) == 0:
                 raise self._cut_short(len(self), start + filled)
             if filled + len(block) > len(samples):  # grows with what was decoded, not with what a header claims
-                samples.resize(min(max(2 * filled, BLOCK), wanted), refcheck=False)
+                samples.resize(min(max(2 * filled, filled + BLOCK), wanted), refcheck=False)
             samples[filled : filled + len(block)] = block
             filled += len(block)
             if not np.isfinite(block).all():
@@ -158,6 +167,11 @@ class Reader:
                 raise AudioFileError(
                     f"{self.path}: sample {bad} (at {bad / self.sample_rate:.3f} s) is NaN or infinite. {EXPORT_AGAIN}"
                 )
+        if checksum and checksum.digest() != self._md5:
+            raise AudioFileError(
+                f"{self.path}: its {len(self)} samples are not those of the checksum in its header. The file is damaged; copy "
+                "or export it again"
+            )
         return samples
 
     def _open(self) -> _Decoder:
@@ -167,7 +181,7 @@ class Reader:
             raise self._unreadable(error) from error
 
     def _decode(self, wanted: int) -> np.ndarray:
-        """The next samples of the channel, at least one and at most ``wanted``; none at the end of the sound."""
+        """The next samples, shape (T, channels), T at most ``wanted``, and 0 only at the end of the sound."""
         position, self._position = self._position, UNKNOWN  # should it fail
         count = min(wanted, max(BLOCK // self.channels, 1))
         try:
@@ -177,7 +191,7 @@ class Reader:
                 error, f" between samples {position} and {position + count} of {self._length}"
             ) from error
         self._position = position + len(block)
-        return block[:, self._channel]
+        return block
 
     def _go_to(self, start: int) -> None:
         if self._file.format in ("OGG", "MP3"):
@@ -203,6 +217,13 @@ class Reader:
     def _unreadable(self, error: Exception, place: str = "") -> AudioFileError:
         reason = str(getattr(error, "error_string", error)).rstrip(".")
         return AudioFileError(f"{self.path}: not readable as sound{place} ({reason}). {EXPORT_AGAIN}")
+
+
+def _as_flac_counts_them(frames: np.ndarray, subtype: str) -> bytes:
+    """Interleaved signed integers, little-endian, as FLAC's MD5 is taken of (RFC 9639, section 8.2)."""
+    width = BYTES_PER_SAMPLE[subtype]
+    counts = (frames * 2.0 ** (8 * width - 1)).astype("<i4")
+    return counts.view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
 
 
 def write(path: Path | str, samples: np.ndarray, sample_rate: int, *, subtype: str = "PCM_24") -> int:

@@ -11,7 +11,7 @@ References: the RIFF and RF64 forms in EBU Tech 3285 and 3306, Apple's AIFF-C an
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -22,61 +22,68 @@ FORMATS = "WAV, RF64, W64, AIFF, CAF, FLAC, OGG (Vorbis, Opus) or MP3"
 CODECS = "integer or float PCM, A-law or mu-law"
 EXPORT_AGAIN = "Export it again from the program that made it, as WAV or FLAC"
 UNKNOWN_SIZE = 2**32 - 1  # what a program writes that streams a WAV, and what RF64 writes before its ds64 chunk
+MOST_CHUNKS = 1000  # a silent file with a damaged size would be walked through 8 bytes at a time
 OGG_END = 4  # flag of the last page
 BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 MP3_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")  # what may follow the sound
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Container:
     """A file made of chunks, each a name and a size followed by its bytes."""
 
-    start: int  # byte of the first chunk
-    name_bytes: int
-    size_bytes: int
+    start: int = 12  # byte of the first chunk
+    name_bytes: int = 4
+    size_bytes: int = 4
+    size_counts_name: bool = False  # whether a chunk's size includes its own name and size
     byteorder: Literal["little", "big"]
-    padding: int  # chunks begin at multiples of this
-    size_counts_name: bool  # whether a chunk's size includes its own name and size
+    padding: int = 2  # chunks begin at multiples of this
     description: bytes  # the chunk that names the codec
-    codec: slice  # where in that chunk; slice(0, 0) where the container has one codec only
+    codec: slice  # where in that chunk; empty where the container has one codec only
     codecs: frozenset[bytes]
     sound: bytes  # the chunk of the samples
-    sound_offset: int  # bytes of that chunk before the first sample
+    sound_offset: int = 0  # bytes of that chunk before the first sample
 
 
-def _wav(codecs: set[int], byteorder: Literal["little", "big"]) -> frozenset[bytes]:
-    return frozenset(code.to_bytes(2, byteorder) for code in codecs)
+def _names(text: str) -> frozenset[bytes]:
+    return frozenset(name.encode() for name in text.split())
 
 
-PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE  # WAV format tags; extensible names one of the others later
-TAGS = {PCM, FLOAT, A_LAW, MU_LAW}
-RIFF = Container(12, 4, 4, "little", 2, False, b"fmt ", slice(0, 2), _wav(TAGS, "little"), b"data", 0)
-RIFX = Container(12, 4, 4, "big", 2, False, b"fmt ", slice(0, 2), _wav(TAGS, "big"), b"data", 0)
-W64 = Container(40, 16, 8, "little", 8, True, b"fmt ", slice(0, 2), _wav(TAGS, "little"), b"data", 0)
-AIFF = Container(12, 4, 4, "big", 2, False, b"COMM", slice(0, 0), frozenset({b""}), b"SSND", 8)
-AIFC_CODECS = frozenset(
-    {
-        b"NONE",
-        b"twos",
-        b"sowt",
-        b"in24",
-        b"in32",
-        b"fl32",
-        b"FL32",
-        b"fl64",
-        b"FL64",
-        b"alaw",
-        b"ALAW",
-        b"ulaw",
-        b"ULAW",
-    }
+EXTENSIBLE = 0xFFFE  # a WAV format tag that leaves the codec to be named 24 bytes into the description
+WAV_TAGS = (1, 3, 6, 7)  # PCM, float, A-law, mu-law
+LITTLE = frozenset(tag.to_bytes(2, "little") for tag in WAV_TAGS)
+BIG = frozenset(tag.to_bytes(2, "big") for tag in WAV_TAGS)
+AIFC_CODECS = _names("NONE twos sowt in24 in32 fl32 FL32 fl64 FL64 alaw ALAW ulaw ULAW")
+RIFF = Container(byteorder="little", description=b"fmt ", codec=slice(0, 2), codecs=LITTLE, sound=b"data")
+RIFX = replace(RIFF, byteorder="big", codecs=BIG)
+W64 = replace(RIFF, start=40, name_bytes=16, size_bytes=8, size_counts_name=True, padding=8)
+AIFF = Container(
+    byteorder="big", description=b"COMM", codec=slice(0, 0), codecs=frozenset({b""}), sound=b"SSND", sound_offset=8
 )
-AIFC = Container(12, 4, 4, "big", 2, False, b"COMM", slice(18, 22), AIFC_CODECS, b"SSND", 8)
-CAF = Container(8, 4, 8, "big", 1, False, b"desc", slice(8, 12), frozenset({b"lpcm", b"alaw", b"ulaw"}), b"data", 4)
+AIFC = replace(AIFF, codec=slice(18, 22), codecs=AIFC_CODECS)
+CAF = Container(
+    start=8,
+    size_bytes=8,
+    byteorder="big",
+    padding=1,
+    description=b"desc",
+    codec=slice(8, 12),
+    codecs=_names("lpcm alaw ulaw"),
+    sound=b"data",
+    sound_offset=4,
+)
 
 
-def check_header(path: Path) -> int | None:
-    """Refuse a file that is no recording, or not what its header says; bytes of sound where it is uncompressed.
+@dataclass(frozen=True)
+class Claims:
+    """What a header says of the sound, to be held against what is decoded; None where it says nothing."""
+
+    sound_bytes: int | None = None  # of uncompressed sound
+    md5: bytes | None = None  # of the samples of a FLAC
+
+
+def check_header(path: Path) -> Claims:
+    """Refuse a file that is no recording, or not what its header says, before it is decoded.
 
     Raises
     ------
@@ -96,7 +103,7 @@ def check_header(path: Path) -> int | None:
         raise AudioFileError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _check(path: Path, file: BinaryIO, size: int) -> int | None:
+def _check(path: Path, file: BinaryIO, size: int) -> Claims:
     if size == 0:
         raise AudioFileError(f"{path}: is empty (0 bytes). {EXPORT_AGAIN}")
     head = file.read(64)
@@ -109,15 +116,16 @@ def _check(path: Path, file: BinaryIO, size: int) -> int | None:
         start = 0
     container = _container(head) if start == 0 else None
     if container is not None:
-        return _check_chunks(path, file, size, container)
+        return Claims(sound_bytes=_check_chunks(path, file, size, container))
     if head[:4] == b"fLaC":
-        return None  # says how many samples it has, and every frame has a checksum
+        md5 = head[26:42]  # RFC 9639, section 8.2; zero where the encoder could not go back to write it
+        return Claims(md5=md5 if any(md5) else None)
     if head[:4] == b"OggS" and start == 0:
         _check_ogg(path, file, head)
-        return None
+        return Claims()
     if len(head) > 4 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
         _check_mp3(path, file, size, start, head)
-        return None
+        return Claims()
     raise AudioFileError(f"{path}: not readable as sound (it begins like none of {FORMATS})")
 
 
@@ -138,7 +146,9 @@ def _chunks(file: BinaryIO, size: int, container: Container) -> Iterator[tuple[b
     """Name, first byte and size in bytes of each chunk, as claimed; the last may claim more than there is."""
     header = container.name_bytes + container.size_bytes
     position = container.start
-    while position + header <= size:
+    for _ in range(MOST_CHUNKS):
+        if position + header > size:
+            break
         file.seek(position)
         name = file.read(container.name_bytes)[:4]
         length = int.from_bytes(file.read(container.size_bytes), container.byteorder)
@@ -169,7 +179,7 @@ def _check_chunks(path: Path, file: BinaryIO, size: int, container: Container) -
                 raise _cut_short(path, length, size - start)
             _check_rest(path, file, size, container, start + length)
             return max(length - container.sound_offset, 0)
-    raise AudioFileError(f"{path}: holds no sound, only a header of {size} bytes. {EXPORT_AGAIN}")
+    raise AudioFileError(f"{path}: no sound was found in its {size} bytes, only a header. {EXPORT_AGAIN}")
 
 
 def _check_codec(path: Path, description: bytes, container: Container) -> None:
@@ -177,7 +187,8 @@ def _check_codec(path: Path, description: bytes, container: Container) -> None:
     if codec == EXTENSIBLE.to_bytes(2, container.byteorder):
         codec = description[24:26]
     if codec not in container.codecs:
-        name = repr(codec.decode("latin-1")) if len(codec) == 4 else int.from_bytes(codec, container.byteorder)
+        number = int.from_bytes(codec, container.byteorder)
+        name = repr(codec.decode("latin-1")) if len(codec) == 4 else f"format tag {number}"
         raise AudioFileError(f"{path}: its sound is coded as {name}, but only {CODECS} is read. {EXPORT_AGAIN}")
 
 
@@ -185,8 +196,9 @@ def _check_rest(path: Path, file: BinaryIO, size: int, container: Container, end
     """A recorder that was not closed leaves a header that says too little, and sound where chunks should be."""
     end += -end % container.padding
     file.seek(end)
-    name = file.read(4)
-    if len(name) == 4 and any(name) and not all(32 <= byte < 127 for byte in name):
+    rest = file.read(2**16)
+    is_chunk = all(32 <= byte < 127 for byte in rest[:4])
+    if len(rest) >= 4 and any(rest) and not is_chunk:  # zeros fill the last cluster of a memory card
         raise AudioFileError(
             f"{path}: {size - end} bytes follow the sound that the header speaks of. The recorder may not have closed the "
             f"file. {EXPORT_AGAIN}"
