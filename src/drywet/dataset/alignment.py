@@ -1,0 +1,354 @@
+"""How wet lies in time against dry: latency, polarity, drift of the clocks, and whether to believe it.
+
+Some windows of dry are looked for in wet by whitened correlation; a straight line through what they agree on is latency and
+drift; a model of the device (:mod:`drywet.dataset.delay`) then says which part of it is the device's own phase.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.ndimage import uniform_filter1d
+
+from drywet import audio
+from drywet.dataset.delay import Excerpt, Fit, fit_delay, parabolic_peak
+from drywet.errors import SignalError
+
+WINDOWS = 8
+WINDOW_S = 3.0
+SEARCH_RATE = 11_025  # Hz, about: enough to find a window, whatever the device does to the treble
+SEARCH_BAND_HZ = (80.0, 4000.0)
+WHITENING_HZ = 60.0  # width over which a spectrum is smoothed before it is divided by
+PEAKS = 10  # of one window's correlation, that may be the right one
+APART_S = 0.0003  # between them
+LARGEST_DRIFT = 300e-6  # clocks of audio interfaces differ by less
+AGREEMENT_S = 0.0007  # windows whose lags lie this near to a line support it
+SHORTEST_S = 0.5
+ROUNDS = 8  # of fitting the device and moving the line, at most
+TRUSTED = 0.5  # confidence from which an alignment may be used
+FIT_SECONDS = 1.0  # of each window, its brightest part, to which the model of the device is fitted
+
+
+class Sliceable(Protocol):
+    """A mono signal: an array of shape (T,), or an open file that reads the part asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class WindowLag:
+    """What one window says: at ``time_s`` of dry, wet trails by ``latency`` samples; ``strength`` in [0, 1]."""
+
+    time_s: float
+    latency: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where wet lies against dry.
+
+    Attributes
+    ----------
+    latency : float
+        Samples by which wet trails dry at the start of dry, the phase of the device not counted; negative: wet leads.
+    polarity : int
+        1, or -1 where wet is inverted.
+    drift_ppm : float
+        By how much wet gets later with time, in samples per million.
+    confidence : float
+        In [0, 1]; from 0.5 on it may be used. The smallest of three: how many windows agree, how far the next best
+        answer lies behind, and how much of wet the model of the device explains.
+    uncertainty : float
+        Standard error of ``latency`` in samples. Music with little treble leaves half a sample open; see ``delay.py``.
+    explained : float
+        Share of wet's power that filter, curve, filter explain once aligned.
+    windows : tuple of WindowLag
+        The windows that agree, in order of time.
+    asked : int
+        How many windows were asked.
+    sample_rate : int
+        Hz.
+    """
+
+    latency: float
+    polarity: int
+    drift_ppm: float
+    confidence: float
+    uncertainty: float
+    explained: float
+    windows: tuple[WindowLag, ...]
+    asked: int
+    sample_rate: int
+
+    @property
+    def spread(self) -> float:
+        """Largest disagreement of a window with latency and drift, in samples."""
+        return max((abs(window.latency - self.at(window.time_s)) for window in self.windows), default=0.0)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it may be used."""
+        return self.confidence >= TRUSTED
+
+    def at(self, time_s: float) -> float:
+        """Latency in samples at ``time_s`` of dry."""
+        return self.latency + self.drift_ppm * 1e-6 * time_s * self.sample_rate
+
+    def as_json(self) -> dict:
+        """The figures as JSON values."""
+        return {
+            "latency_samples": round(self.latency, 3),
+            "latency_ms": round(1000 * self.latency / self.sample_rate, 5),
+            "uncertainty_samples": round(self.uncertainty, 3) if np.isfinite(self.uncertainty) else None,
+            "polarity": self.polarity,
+            "drift_ppm": round(self.drift_ppm, 3),
+            "confidence": round(self.confidence, 3),
+            "explained": round(self.explained, 4),
+            "windows_agreeing": len(self.windows),
+            "windows_asked": self.asked,
+            "spread_samples": round(self.spread, 3),
+        }
+
+
+def measure_alignment(dry: Sliceable, wet: Sliceable, sample_rate: int, max_offset_s: float = 15.0) -> Alignment:
+    """Find latency, polarity and drift between two recordings of any length.
+
+    Neither level nor a filter, heavy distortion, noise or extra audio before and after matters. Memory is that of a few
+    windows, however long the files are.
+
+    Parameters
+    ----------
+    dry, wet : sliceable signal, shape (T,) each; lengths may differ
+    sample_rate : int
+        Hz, of both.
+    max_offset_s : float
+        Largest latency looked for, in seconds, either way.
+
+    Returns
+    -------
+    Alignment
+        With ``confidence`` below 0.5 where the signals do not belong together, or too much fits equally well.
+
+    Raises
+    ------
+    SignalError
+        If a signal is silent, or shorter than half a second.
+    """
+    for name, signal in (("dry", dry), ("wet", wet)):
+        if len(signal) < SHORTEST_S * sample_rate:
+            raise SignalError(
+                f"{name} has {len(signal)} samples ({len(signal) / sample_rate:.2f} s); at least {SHORTEST_S} s are "
+                "needed to find where it lies"
+            )
+    starts, length = _choose_windows(dry, wet, sample_rate)
+    searched = [_search(dry, wet, start, length, sample_rate, max_offset_s) for start in starts]
+    line = _vote(searched, sample_rate)
+    fit, supporters = None, [number for number in range(len(searched)) if line.supports[number] >= 0]
+    residual = np.zeros(len(supporters))
+    for _ in range(ROUNDS):
+        excerpts = [_excerpt(dry, wet, starts[number], length, line, sample_rate) for number in supporters]
+        kept = [number for number, excerpt in zip(supporters, excerpts, strict=True) if excerpt is not None]
+        fit = fit_delay([excerpt for excerpt in excerpts if excerpt is not None], sample_rate, fit)
+        supporters = kept
+        if fit is None:
+            break
+        residual = fit.residual_delays
+        times = np.array([starts[number] + length / 2 for number in kept])
+        residual = residual - np.average(residual, weights=fit.precision)  # all together are what fit.delay speaks of
+        change = line.moved(times, fit.delay + residual, fit.precision)
+        moved = np.abs(change.at(times) - line.at(times)).max()
+        line = change
+        if moved < 0.2:
+            break
+    return _conclude(line, fit, residual, searched, supporters, starts, length, sample_rate)
+
+
+@dataclass(frozen=True)
+class _Peaks:
+    """Candidates for the lag of one window, in samples (at the full rate), and the normalised correlation at each."""
+
+    time: float  # middle of the window, samples of dry
+    lags: np.ndarray
+    strengths: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Lag in samples at each time in samples, which peak of each window lies on it (-1: none), and how good it is."""
+
+    offset: float
+    drift: float
+    supports: tuple[int, ...]
+    score: float
+    runner_up: float
+
+    def at(self, time):
+        return self.offset + self.drift * time
+
+    def moved(self, times: np.ndarray, residuals: np.ndarray, weights: np.ndarray) -> "_Line":
+        offset, drift = _through(times, self.at(times) + residuals, weights)
+        return _Line(offset, drift, self.supports, self.score, self.runner_up)
+
+
+def _choose_windows(dry: Sliceable, wet: Sliceable, sample_rate: int) -> tuple[list[int], int]:
+    """Starts of the windows in dry that are worth looking for, and their length in samples."""
+    length = int(min(WINDOW_S * sample_rate, len(dry) / 3))
+    places = np.unique(np.linspace(0, len(dry) - length, 3 * WINDOWS).astype(int))
+    powers = np.array([np.mean(np.square(dry[start : start + length], dtype=np.float64)) for start in places])
+    if not powers.any():
+        raise SignalError("dry is silent where it was looked at, so wet cannot be aligned with it")
+    # One place in each third: the loudest, so that rests are passed over and the whole length is covered.
+    chosen = [
+        group[np.argmax(powers[group])] for group in np.array_split(np.arange(len(places)), WINDOWS) if len(group)
+    ]
+    loud = powers.max() * 1e-4
+    return [int(places[index]) for index in chosen if powers[index] > loud], length
+
+
+def _search(dry: Sliceable, wet: Sliceable, start: int, length: int, sample_rate: int, max_offset_s: float) -> _Peaks:
+    """Where the window of dry may lie in wet: the highest peaks of the whitened, normalised correlation."""
+    reach = int(max_offset_s * sample_rate)
+    first = max(0, start - reach)
+    stop = min(len(wet), start + length + reach)
+    time = start + length / 2
+    if stop - first < length // 2:
+        return _Peaks(time, np.zeros(0), np.zeros(0))
+    low_rate = sample_rate // max(1, sample_rate // SEARCH_RATE)
+    step = sample_rate / low_rate
+    window = audio.resample(dry[start : start + length], sample_rate, low_rate)
+    region = audio.resample(wet[first:stop], sample_rate, low_rate)
+    size = next_fast_len(len(window) + len(region), real=True)
+    window, spectrum = _whiten(window, size, low_rate)
+    region, wet_spectrum = _whiten(region, size, low_rate)
+    correlation = irfft(wet_spectrum * spectrum.conj(), size)
+    # Lags at which at least half of the window overlaps the region.
+    half = len(window) // 2
+    lags = np.arange(-half, len(region) - len(window) + half + 1)
+    energy = np.concatenate([[0.0], np.cumsum(np.square(region, dtype=np.float64))])
+    overlapped = energy[np.clip(lags + len(window), 0, len(region))] - energy[np.clip(lags, 0, len(region))]
+    quiet = overlapped.max() * 1e-4 + 1e-30
+    normalised = correlation[lags] / np.sqrt(np.sum(window**2) * np.maximum(overlapped, quiet))
+    height = np.abs(normalised)
+    apart = max(1, int(APART_S * low_rate))
+    found_lags, found_heights = [], []
+    for _ in range(PEAKS):
+        index = int(np.argmax(height))
+        found_lags.append((lags[0] + parabolic_peak(height, index)) * step + first - start)
+        found_heights.append(np.clip(normalised[index], -1, 1))
+        height[max(0, index - apart) : index + apart + 1] = 0.0
+    return _Peaks(time, np.array(found_lags), np.array(found_heights))
+
+
+def _whiten(signal: np.ndarray, size: int, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """``signal`` with a flat spectrum within the search band, (T,), and its spectrum of ``size`` points."""
+    spectrum = rfft(signal.astype(np.float32), size)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    smooth = uniform_filter1d(power, max(3, round(WHITENING_HZ * size / rate)), mode="nearest")
+    frequencies = np.arange(len(spectrum)) * rate / size
+    band = (frequencies > SEARCH_BAND_HZ[0]) & (frequencies < min(SEARCH_BAND_HZ[1], 0.45 * rate))
+    # What lies 80 dB below the strongest is noise, and stays small.
+    spectrum = np.where(band, spectrum / np.sqrt(smooth + 1e-8 * smooth.max() + 1e-30), 0)
+    return irfft(spectrum, size)[: len(signal)], spectrum
+
+
+def _vote(searched: Sequence[_Peaks], sample_rate: int) -> _Line:
+    """The line of lag against time that most windows support, weighted by the strength of their peaks."""
+    times = np.array([peaks.time for peaks in searched])
+    lines = [(lag, 0.0) for peaks in searched for lag in peaks.lags]
+    for number, one in enumerate(searched):
+        for other in searched[number + 1 :]:
+            drifts = (other.lags[:, None] - one.lags) / (other.time - one.time)
+            for _, column in np.argwhere(np.abs(drifts) <= LARGEST_DRIFT):
+                lines.append((one.lags[column], 0.0))
+            for row, column in np.argwhere(np.abs(drifts) <= LARGEST_DRIFT):
+                drift = drifts[row, column]
+                lines.append((one.lags[column] - drift * one.time, drift))
+    if not lines:
+        return _Line(0.0, 0.0, tuple(-1 for _ in searched), 0.0, 0.0)
+    # Once with wet upright, once inverted: distortion moves energy between the lobes of a peak, which differ in sign.
+    offsets, drifts = np.array(sorted(set(lines))).T
+    tolerance = AGREEMENT_S * sample_rate
+    scores = np.zeros((2, len(offsets)))
+    for peaks in searched:
+        near = np.abs(peaks.lags - (offsets + drifts * peaks.time)[:, None]) <= tolerance
+        for polarity, score in zip((1, -1), scores, strict=True):
+            score += np.where(near, polarity * peaks.strengths, 0).max(1, initial=0.0)
+    inverted, best = np.unravel_index(np.argmax(scores), scores.shape)
+    offset, drift = offsets[best], drifts[best]
+    away = np.abs((offsets - offset) + (drifts - drift) * times.mean())
+    rivals = scores[:, away > 3 * tolerance]
+    supports = []
+    for peaks in searched:
+        distance = np.abs(peaks.lags - offset - drift * peaks.time)
+        near = np.where(distance <= tolerance, (-1 if inverted else 1) * peaks.strengths, 0.0)
+        supports.append(int(np.argmax(near)) if near.max(initial=0.0) > 0 else -1)
+    chosen = [(peaks, index) for peaks, index in zip(searched, supports, strict=True) if index >= 0]
+    offset, drift = _through(
+        np.array([peaks.time for peaks, _ in chosen]),
+        np.array([peaks.lags[index] for peaks, index in chosen]),
+        np.array([abs(peaks.strengths[index]) for peaks, index in chosen]),
+    )
+    count = len(searched)
+    return _Line(offset, drift, tuple(supports), scores[inverted, best] / count, rivals.max(initial=0.0) / count)
+
+
+def _through(times: np.ndarray, lags: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Offset and slope of the line through (time, lag), weighted, outliers counting little (Cauchy weights)."""
+    if len(times) < 2:
+        return float(lags[0]), 0.0
+    weights = np.maximum(weights, 1e-6)
+    factor = np.ones(len(times))
+    for _ in range(5):
+        total = weights * factor
+        centre, level = np.average(times, weights=total), np.average(lags, weights=total)
+        slope = np.sum(total * (times - centre) * (lags - level)) / np.sum(total * (times - centre) ** 2)
+        slope = float(np.clip(slope, -LARGEST_DRIFT, LARGEST_DRIFT))
+        away = lags - level - slope * (times - centre)
+        factor = 1 / (1 + (away / max(2 * np.median(np.abs(away)), 0.02)) ** 2)
+    return float(level - slope * centre), slope
+
+
+def _excerpt(dry: Sliceable, wet: Sliceable, start: int, length: int, line: _Line, sample_rate: int) -> Excerpt | None:
+    """The brightest part of a window, wet cut to the nearest sample of where the line says; None where wet ends before."""
+    size = int(min(FIT_SECONDS * sample_rate, length))
+    window = np.square(np.diff(dry[start : start + length]), dtype=np.float64)
+    energy = np.concatenate([[0.0], np.cumsum(window)])
+    start += int(np.argmax(energy[size:] - energy[:-size]))
+    lag = round(line.at(start + size / 2))
+    if start + lag < 0 or start + lag + size > len(wet):
+        return None
+    wanted = line.at(start + np.arange(size))
+    return Excerpt(start, dry[start : start + size], wet[start + lag : start + lag + size], lag - wanted)
+
+
+def _conclude(line, fit: Fit | None, residual, searched, supporters, starts, length, sample_rate) -> Alignment:
+    asked = len(searched)
+    if fit is None:
+        return Alignment(line.offset, 1, 1e6 * line.drift, 0.0, float("inf"), 0.0, (), asked, sample_rate=sample_rate)
+    windows = tuple(
+        WindowLag(
+            (starts[number] + length / 2) / sample_rate,
+            float(line.at(starts[number] + length / 2) + own),
+            float(abs(searched[number].strengths[line.supports[number]])),
+        )
+        for number, own in zip(supporters, residual, strict=True)
+    )
+    agreeing = len(windows) / asked
+    ahead = 1 - line.runner_up / line.score if line.score else 0.0
+    confidence = min(1.0, agreeing / 0.8, ahead / 0.3, fit.explained / 0.2)
+    return Alignment(
+        latency=line.offset,
+        polarity=fit.polarity,
+        drift_ppm=1e6 * line.drift,
+        confidence=max(0.0, confidence),
+        uncertainty=fit.uncertainty,
+        explained=fit.explained,
+        windows=windows,
+        asked=asked,
+        sample_rate=sample_rate,
+    )

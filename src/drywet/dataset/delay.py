@@ -1,0 +1,270 @@
+"""The delay of a recording that is not the device's own doing.
+
+A device's filters shift phases too, and music in which every note has its harmonics hides delays in distortion: a
+correlation peak is several samples off on an overdrive. So the device is modelled first, as filter, curve, filter
+(Hammerstein with a one-pole high-pass before the curve), and its delay is what is left of the second filter's phase after the
+phase that belongs to its magnitude is taken out. Pedals, amplifiers and most cabinets are near minimum phase [1]_, so what is
+left is transport: converters, buffers, cables, an editor.
+
+.. [1] H. W. Bode, *Network Analysis and Feedback Amplifier Design*, 1945, ch. XIV: the phase that a magnitude implies.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.fft import irfft, rfft
+from scipy.signal import butter, savgol_filter, sosfilt
+
+FRAME_S = 0.046  # about; long enough for the memory of a pedal, short enough for many of them
+HIGH_PASSES_HZ = (0.0, 150.0, 350.0, 600.0, 900.0, 1400.0)  # before the curve; 0 is none
+LOWEST_HZ = 60.0
+HIGHEST = 0.33  # of the sample rate; above it converters and digital filters leave the ways of analogue ones
+BANDS_PER_OCTAVE = 6
+LARGEST_SHIFT_S = 0.001  # either way, that a fit looks for beyond where it was told to look
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Simultaneous pieces of dry and wet, (T,) each; wet was cut ``shift`` samples later than it should (a fraction).
+
+    ``time`` is where the piece begins, in samples of dry.
+    """
+
+    time: int
+    dry: np.ndarray
+    wet: np.ndarray
+    shift: np.ndarray  # (T,), samples
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A device between dry and wet, and what it says of their delay.
+
+    Attributes
+    ----------
+    delay : float
+        Samples by which wet trails the place where it was cut, the device's own phase taken out.
+    polarity : int
+        1, or -1 where wet is inverted.
+    explained : float
+        Share of wet's power that the model explains, in [0, 1], corrected for what it would explain by chance.
+    uncertainty : float
+        Standard error of ``delay`` in samples: spread between parts, and what the unknown above ``highest_hz`` may hide.
+    residual_delays : array, shape (E,)
+        For each excerpt, samples by which its wet trails that of all excerpts together.
+    precision : array, shape (E,)
+        What each of these is worth: its inverse variance, up to a common factor.
+    highest_hz : float
+        Up to which frequency dry and wet were coherent.
+    high_pass_hz, curve
+        The first filter, and the weights of the ways to bend.
+    """
+
+    delay: float
+    polarity: int
+    explained: float
+    uncertainty: float
+    residual_delays: np.ndarray
+    precision: np.ndarray
+    highest_hz: float
+    high_pass_hz: float
+    curve: np.ndarray
+
+
+def fit_delay(excerpts: Sequence[Excerpt], sample_rate: int, before: Fit | None = None) -> Fit | None:
+    """Fit filter, curve, filter to all excerpts and read off the delay; None where nothing of wet is explained by dry.
+
+    ``before`` is a fit of nearly the same excerpts, whose high-pass and curve are where to begin.
+    """
+    frame = 2 ** round(np.log2(FRAME_S * sample_rate))
+    frequencies = np.arange(frame // 2 + 1) * sample_rate / frame
+    used = (frequencies > LOWEST_HZ) & (frequencies < HIGHEST * sample_rate)
+    if not excerpts:
+        return None
+    owner, wet = _wet_spectra(excerpts, frame, used, frequencies / sample_rate)
+    # Distortion that the model misses grows with the signal, so loud frames must not outweigh the others.
+    loudness = (np.abs(wet) ** 2).sum(1)
+    even = (1 / np.sqrt(loudness + 0.05 * np.median(loudness) + 1e-30)).astype(np.float32)[:, None]
+    wet = wet * even
+    scale = float(np.sqrt(np.mean([np.mean(np.square(e.dry, dtype=np.float64)) for e in excerpts])))
+    best: _Hammerstein | None = None
+    for cutoff_hz in (before.high_pass_hz,) if before else HIGH_PASSES_HZ:
+        bent = even * _bend([_high_pass(e.dry / scale, cutoff_hz, sample_rate) for e in excerpts], frame, used)
+        curve = best.curve if best else before.curve if before else np.array([0, 1, 0, 0, 0, 0], float)
+        found = _Hammerstein(bent, wet, cutoff_hz, curve)
+        best = found if best is None or found.misfit < best.misfit else best
+    assert best is not None
+    return _read_off(best, wet, owner, len(excerpts), frame, used, sample_rate)
+
+
+def _wet_spectra(excerpts, frame, used, cycles_per_sample):
+    """Which excerpt each frame belongs to (N,), and its wet spectrum (N, F), the fraction of the cut taken back."""
+    window = np.hanning(frame + 1)[:-1].astype(np.float32)
+    owners, spectra = [], []
+    for number, excerpt in enumerate(excerpts):
+        count = len(excerpt.dry) // frame
+        pieces = excerpt.wet[: count * frame].reshape(count, frame) * window
+        middles = excerpt.shift[frame // 2 : count * frame : frame]
+        turn = np.exp(-2j * np.pi * middles[:, None] * cycles_per_sample[used]).astype(np.complex64)
+        spectra.append(rfft(pieces, axis=1)[:, used] * turn)
+        owners += [number] * count
+    return np.array(owners), np.concatenate(spectra)
+
+
+def _high_pass(dry, cutoff_hz, sample_rate):
+    if cutoff_hz == 0:
+        return dry
+    return sosfilt(butter(1, cutoff_hz, "high", fs=sample_rate, output="sos"), dry)
+
+
+def _bend(drys, frame, used):
+    """Spectra (K, N, F) of dry bent in K ways: curves whose sum can be any soft or hard clipper, even or uneven."""
+    window = np.hanning(frame + 1)[:-1].astype(np.float32)
+    pieces = np.concatenate([dry[: len(dry) // frame * frame].reshape(-1, frame) for dry in drys]).astype(np.float32)
+    pieces /= max(float(np.sqrt(np.mean(pieces**2))), 1e-12)
+    size = np.abs(pieces)
+    ways = [pieces, np.tanh(0.5 * pieces), np.tanh(2 * pieces), np.tanh(8 * pieces), size, np.tanh(2 * size)]
+    return np.stack([rfft(way * window, axis=1)[:, used] for way in ways])
+
+
+class _Hammerstein:
+    """Curve, then filter, by alternating least squares, each frequency weighted by what is not yet explained there.
+
+    With the noise of each frequency unknown, the likelihood is that of the sum of the logarithms of the residuals.
+    """
+
+    def __init__(self, bent, wet, high_pass_hz, curve, rounds=3):
+        power = (np.abs(wet) ** 2).sum(0) + 1e-20
+        self.high_pass_hz, self.curve = high_pass_hz, curve
+        residual = power
+        for round_ in range(rounds):
+            self.source = np.tensordot(self.curve.astype(np.float32), bent, 1)
+            self.source_power = (np.abs(self.source) ** 2).sum(0) + 1e-20
+            self.cross = (self.source.conj() * wet).sum(0)
+            residual = np.maximum(power - np.abs(self.cross) ** 2 / self.source_power, 1e-9 * power)
+            if round_ < rounds - 1:
+                weight = 1 / np.sqrt(np.maximum(savgol_filter(residual, 15, 1), 1e-9 * residual.max()))
+                self.curve = self._solve_curve(bent * (self.cross / self.source_power * weight), wet * weight)
+        self.power, self.misfit = power, float(np.log(residual / power).sum())
+        # The curve may fall and the filter invert; what counts is both.
+        self.curve_sign = int(np.sign(np.vdot(bent[0], self.source).real))
+
+    @staticmethod
+    def _solve_curve(filtered, wet):
+        count = len(filtered)
+        rows = filtered.reshape(count, -1)
+        normal = (rows.conj() @ rows.T).real.astype(np.float64)
+        wanted = (rows.conj() @ wet.ravel()).real.astype(np.float64)
+        return np.linalg.solve(normal + 1e-6 * np.trace(normal) * np.eye(count), wanted)
+
+
+def _read_off(model, wet, owner, count, frame, used, sample_rate):
+    frames, frequencies = len(wet), np.flatnonzero(used) * sample_rate / frame
+    coherence = np.abs(model.cross) ** 2 / (model.source_power * model.power)
+    coherent_power = float((coherence * model.power).sum() / model.power.sum())
+    explained = max(0.0, (coherent_power - 1 / frames) / (1 - 1 / frames)) if frames > 1 else 0.0
+    bands = _Bands(frequencies, sample_rate)
+    trusted = bands.mean(coherence) > max(0.05, 4 / frames)
+    if trusted.sum() < 2 * BANDS_PER_OCTAVE:
+        return None
+    delay, sign = bands.excess_delay(model.cross, model.source_power, coherence, trusted)
+
+    predicted = (model.source * (model.cross / model.source_power)).conj() * wet
+    weight = np.where(trusted[bands.of], 1, 0) / model.power
+    residual_delays, precision, parts = np.zeros(count), np.zeros(count), []
+    for number in range(count):
+        mine = owner == number
+        cross = predicted[mine].sum(0)
+        residual_delays[number] = _delay_of(cross * weight, used, frame, sample_rate)
+        # Fisher information of a delay: high frequencies tell most.
+        precision[number] = float((np.abs(cross) * weight * frequencies).sum())
+    groups = min(4, count)
+    for group in range(groups):
+        mine = owner % groups == group
+        cross = (model.source[mine].conj() * wet[mine]).sum(0)
+        parts.append(bands.excess_delay(cross, (np.abs(model.source[mine]) ** 2).sum(0), coherence, trusted)[0])
+    spread = float(np.std(parts, ddof=1) / np.sqrt(groups)) if groups > 1 else 1.0
+    highest_hz = float(bands.centres[trusted][-1])
+    # A pole more or less above the highest frequency would hide this much; half of it is a fair standard error.
+    hidden = 0.5 * sample_rate / (np.pi**2 * highest_hz) * (1 - highest_hz / (0.5 * sample_rate)) ** 2
+    polarity = sign * model.curve_sign
+    return Fit(
+        delay,
+        polarity,
+        explained,
+        float(np.hypot(spread, hidden)),
+        residual_delays,
+        precision,
+        highest_hz,
+        model.high_pass_hz,
+        model.curve,
+    )
+
+
+def _delay_of(cross, used, frame, sample_rate):
+    """Samples by which the second signal of a cross-spectrum trails: the highest peak of its correlation."""
+    spectrum = np.zeros(frame // 2 + 1, np.complex64)
+    spectrum[used] = cross
+    finer = 4
+    correlation = irfft(spectrum, finer * frame)
+    reach = round(LARGEST_SHIFT_S * sample_rate * finer)
+    correlation = np.concatenate([correlation[-reach:], correlation[: reach + 1]])
+    return (parabolic_peak(correlation, int(np.argmax(correlation))) - reach) / finer
+
+
+def parabolic_peak(values, index):
+    """Place of the maximum near ``index``, between samples, of the parabola through it and its neighbours."""
+    if not 0 < index < len(values) - 1:
+        return float(index)
+    left, middle, right = values[index - 1 : index + 2]
+    curvature = left - 2 * middle + right
+    return float(index if curvature == 0 else index + 0.5 * (left - right) / curvature)
+
+
+class _Bands:
+    """Sixths of octaves, and Bode's relation between the magnitude and the phase in them."""
+
+    def __init__(self, frequencies, sample_rate):
+        self.frequencies, self.sample_rate = frequencies, sample_rate
+        number = np.floor(BANDS_PER_OCTAVE * np.log2(frequencies / LOWEST_HZ)).astype(int)
+        _, self.of = np.unique(number, return_inverse=True)
+        self.sizes = np.bincount(self.of)
+        self.centres = np.exp(self.mean(np.log(frequencies)))
+
+    def mean(self, values):
+        return np.bincount(self.of, values) / self.sizes
+
+    def excess_delay(self, cross, source_power, coherence, trusted):
+        """Delay in samples and sign of the filter ``cross / source_power`` beyond its minimum phase."""
+        total = np.bincount(self.of, cross.real) + 1j * np.bincount(self.of, cross.imag)
+        response = (total / np.bincount(self.of, source_power))[trusted]
+        share = self.mean(coherence)[trusted]
+        weight = self.sizes[trusted] * share / (1 - share + 1e-3)
+        weight = np.minimum(weight, np.quantile(weight, 0.8))  # no band decides alone
+        phase = np.angle(response) - self._minimum_phase(np.abs(response), weight, trusted)
+        reach = round(LARGEST_SHIFT_S * self.sample_rate)
+        delays = np.linspace(-reach, reach, 20 * reach + 1)
+        turned = np.exp(2j * np.pi * self.centres[trusted] / self.sample_rate * delays[:, None] + 1j * phase)
+        agreement = (weight * turned).sum(1).real
+        best = int(np.argmax(np.abs(agreement)))
+        delay = delays[0] + 0.1 * parabolic_peak(np.abs(agreement), best)
+        return float(delay), int(np.sign(agreement[best]))
+
+    def _minimum_phase(self, magnitude, weight, trusted):
+        """Phase (rad) of the minimum-phase filter with this magnitude: Bode's integral of the slope over log frequency.
+
+        Straight lines between bands in log-log; above the highest band the slope of its octave goes on, below the
+        lowest the mean slope of the first bands.
+        """
+        place, level = np.log(self.centres[trusted]), np.log(magnitude)
+        slopes = np.diff(level) / np.diff(place)
+        top = place > place[-1] - np.log(2.1)
+        away = place[top] - np.average(place[top], weights=weight[top])
+        falling = min(float((weight[top] * away * level[top]).sum() / (weight[top] * away**2).sum()), 0.0)
+        rising = max(slopes[:3].mean(), 0.0)
+        grid = np.linspace(0.0, np.log(1e7), 4001)
+        middle = (grid[1:] + grid[:-1]) / 2
+        slope = np.concatenate([[rising], slopes, [falling]])[np.searchsorted(place, middle)]
+        kernel = np.log(1 / np.tanh(np.abs(middle - place[:, None]) / 2 + 1e-9))
+        return (kernel * slope).sum(1) * (grid[1] - grid[0]) / np.pi
