@@ -12,7 +12,8 @@ and leaves with ``exit_status``; a traceback is shown only with ``--debug``::
     ├── RunError                5   a run or study folder that is damaged, or belongs to another study
     ├── TrainingError           6   training cannot go on: no finite loss even after rolling back
     ├── StorageError            7   a file cannot be written: disk full, no permission
-    └── MissingDependencyError  8   an optional program or package is needed; the message says how to get it
+    ├── MissingDependencyError  8   an optional program or package is needed; the message says how to get it
+    └── CaptureError            9   an audio interface that is missing, busy or gone, or no take that is good enough
 
 Status 2 is a wrong command line (by convention), 130 an interrupt (Ctrl-C).
 """
@@ -74,3 +75,9 @@ class MissingDependencyError(DrywetError):
     """An optional program or package is needed; the message says how to get it."""
 
     exit_status = 8
+
+
+class CaptureError(DrywetError):
+    """An audio interface that is missing, busy or gone, or no take that is good enough."""
+
+    exit_status = 9

@@ -36,7 +36,22 @@ def _options(
 
 
 def _mount() -> None:
-    from drywet.cli import circuit, dataset, demo, doctor, evaluate, models, render, report, signal, study, train
+    from drywet.cli import (
+        align,
+        capture,
+        circuit,
+        dataset,
+        demo,
+        devices,
+        doctor,
+        evaluate,
+        models,
+        render,
+        report,
+        signal,
+        study,
+        train,
+    )
 
     app.command()(demo.demo)
     app.command()(train.train)
@@ -44,6 +59,9 @@ def _mount() -> None:
     app.command()(models.models)
     app.command()(render.render)
     app.command()(report.report)
+    app.command()(align.align)
+    app.command()(capture.capture)
+    app.command()(devices.devices)
     app.command()(doctor.doctor)
     app.add_typer(study.app, name="study", help="Studies: many runs from one file.")
     app.add_typer(dataset.app, name="dataset", help="Datasets: recordings with their manifest.")

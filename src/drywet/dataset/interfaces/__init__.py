@@ -1,0 +1,22 @@
+"""Audio interfaces: play one signal and record others at the same time, through PortAudio or JACK.
+
+Nothing is opened, and no library looked for, before :func:`open_interface` or :func:`list_devices` is called.
+"""
+
+from drywet.dataset.interfaces.find import BACKENDS, list_devices, open_interface
+from drywet.dataset.interfaces.port import Channel, Device, Interface, Levels, Take
+from drywet.dataset.interfaces.tape import FULL_SCALE, Tape, roll
+
+__all__ = [
+    "BACKENDS",
+    "FULL_SCALE",
+    "Channel",
+    "Device",
+    "Interface",
+    "Levels",
+    "Take",
+    "Tape",
+    "list_devices",
+    "open_interface",
+    "roll",
+]
