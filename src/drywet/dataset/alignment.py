@@ -315,7 +315,7 @@ def _through(times: np.ndarray, lags: np.ndarray, weights: np.ndarray) -> tuple[
 
 def _excerpt(dry: Sliceable, wet: Sliceable, start: int, length: int, line: _Line, sample_rate: int) -> Excerpt | None:
     """The brightest part of a window, wet cut to the nearest sample of where the line says; None where wet ends before."""
-    size = int(min(FIT_SECONDS * sample_rate, length))
+    size = int(min(FIT_SECONDS * sample_rate, length - 1))  # of the difference, which is one sample shorter
     window = np.square(np.diff(dry[start : start + length]), dtype=np.float64)
     energy = np.concatenate([[0.0], np.cumsum(window)])
     start += int(np.argmax(energy[size:] - energy[:-size]))
