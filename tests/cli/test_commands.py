@@ -136,7 +136,7 @@ def test_bad_recordings_are_one_clear_error_and_leave_nothing(trained, tmp_path,
         (["study", "run", "ds341"], 4, "the presets are"),
         (["study", "run", "ds340", "--set", "run.seed=-1"], 4, "seed"),
         (["dataset", "show", "."], 3, "holds no dataset.toml"),
-        (["dataset", "import", "."], 3, "no recordings found"),
+        (["dataset", "import", "run"], 3, "no pairs found"),
         (["train"], 2, "Missing argument"),
         (["trian"], 2, "No such command"),
     ],
@@ -240,7 +240,7 @@ def test_dataset_and_study_commands(tmp_path, small_dataset):
     drywet("report", "studies/s", "--out", "page", cwd=tmp_path)
     assert (tmp_path / "page" / "index.html").is_file()
     shown = json.loads(drywet("dataset", "show", small_dataset.folder, "--json", cwd=tmp_path).stdout)
-    assert len(shown) == 8
+    assert len(shown["recordings"]) == 8
 
 
 def test_a_dataset_for_all_drives_is_rendered_and_shown(tmp_path):
@@ -250,7 +250,7 @@ def test_a_dataset_for_all_drives_is_rendered_and_shown(tmp_path):
     assert "10 recordings" in done.stdout
     shown = drywet("dataset", "show", "all", cwd=tmp_path).stdout
     assert "drive 0.0 at 0 s to 1.0 at 0.66" in shown
-    rows = json.loads(drywet("dataset", "show", "all", "--json", cwd=tmp_path).stdout)
+    rows = json.loads(drywet("dataset", "show", "all", "--json", cwd=tmp_path).stdout)["recordings"]
     assert rows[0]["controls"] == "drive 7:00, tone 12:00, level 12:00"
     assert [row["id"] for row in rows if row["role"] == "validation"] == ["validation-riff-drive-0.5"]
     for wrong, message in (

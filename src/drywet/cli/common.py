@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,13 @@ def parse_knobs(assignments: list[str] | None) -> dict[str, str]:
             raise SettingsError(f"--knob {assignment}: write it as name=position, for example drive=3:00 or drive=0.8")
         knobs[name.strip()] = position.strip()
     return knobs
+
+
+def choice(given: str, known: Sequence[str], option: str) -> Any:
+    """``given`` if it is one of ``known``, else a SettingsError that names the option."""
+    if given not in known:
+        raise SettingsError(f"{option} {given}: is one of {', '.join(known)}")
+    return given
 
 
 @contextmanager

@@ -11,17 +11,18 @@ References
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import maximum_filter
 
 from drywet import audio
-from drywet.dataset.manifest import Dataset, Recording
+from drywet.dataset.manifest import Manifest, Recording, Role
 from drywet.errors import DatasetError
 
+ROLES: tuple[str, ...] = get_args(Role)
 RATE = 8_000  # Hz, to which everything is converted: a guitar's energy lies below 4 kHz
 BLOCK_S = 30  # read and converted at a time
 FRAME, HOP = 512, 128  # samples of the spectrogram: 64 and 16 ms
@@ -43,7 +44,7 @@ LAG_SPREAD = 40  # samples by which windows may disagree about the lag: 5 ms
 QUIET = 1e-3  # norm of a window below which it is silence
 SAME = 0.96  # correlation of copies: noise 20 dB below the music leaves 0.98; another take of a riff has 0.94
 SOUNDING_BLOCK = 80  # samples: 10 ms
-SOUNDING_DB = -50.0  # relative to the loudest block; below, and in silence, nothing counts as shared
+SOUNDING_DB = -60.0  # relative to the loudest block; below, and in silence, nothing counts as shared
 LEAST_SOUNDING = 0.2  # of a window; one with a click in silence says nothing
 LEAST_SHARED_S = 1.25  # of sound; one held note in two takes can be alike for a second
 
@@ -95,9 +96,9 @@ class Leak:
         )
 
 
-def refuse_leaks(heard: Sequence[Heard], where: str) -> None:
-    """DatasetError if dry signals of two roles share audio; ``where`` opens its message."""
-    leaks = find_leaks(heard)
+def refuse_leaks(heard: Sequence[Heard], where: str, known: Sequence[Heard] = ()) -> None:
+    """DatasetError if :func:`find_leaks` finds one; ``where`` opens its message."""
+    leaks = find_leaks(heard, known)
     if leaks:
         more = f" ({len(leaks) - 1} more)" if len(leaks) > 1 else ""
         raise DatasetError(
@@ -106,15 +107,15 @@ def refuse_leaks(heard: Sequence[Heard], where: str) -> None:
         )
 
 
-def listen_to(dataset: Dataset, recordings: Sequence[Recording] | None = None) -> list[Heard]:
+def listen_to(folder: Path, manifest: Manifest, recordings: Sequence[Recording] | None = None) -> list[Heard]:
     """The dry signals of a dataset's recordings (all of them by default), each that several share only once per role."""
     heard: dict[tuple, Heard] = {}
-    ahead = max(-dataset.manifest.chain.latency, 0)  # dry samples before the first that wet has
-    for r in dataset.manifest.recording if recordings is None else recordings:
+    ahead = max(-manifest.chain.latency, 0)  # dry samples before the first that wet has
+    for r in manifest.recording if recordings is None else recordings:
         key = (r.dry_sha256, r.role, r.start, r.stop)
         if key not in heard:
             stop = None if r.stop is None else r.stop + ahead
-            heard[key] = listen(dataset.folder / r.dry, r.id, r.role, (r.start or 0) + ahead, stop)
+            heard[key] = listen(folder / r.dry, r.id, r.role, (r.start or 0) + ahead, stop)
     return list(heard.values())
 
 
@@ -144,19 +145,21 @@ def listen(path: Path | str, name: str, role: str, start: int = 0, stop: int | N
     return Heard(name, role, samples, np.concatenate(landmarks), np.concatenate(places), _sounding(samples))
 
 
-def find_leaks(heard: Sequence[Heard]) -> list[Leak]:
-    """What signals of different roles have in common: one stretch for each pair of signals, the longest pair first."""
+def find_leaks(heard: Sequence[Heard], known: Sequence[Heard] = ()) -> list[Leak]:
+    """What signals of different roles have in common: one stretch for each pair of signals, the longest pair first.
+
+    Those in ``heard`` are compared with one another and with those in ``known``, which are not compared among themselves.
+    """
     found: dict[tuple[str, str], Leak] = {}
-    by_role: dict[str, list[Heard]] = {}
-    for one in heard:
-        by_role.setdefault(one.role, []).append(one)
-    for (_, these), (_, those) in combinations(by_role.items(), 2):
-        index = _Index(those)
-        for one in these:
-            for other, offset, places in index.candidates(one):
-                # Places come in the order of how many landmarks agree on them: the first is the longest.
-                if (one.name, other.name) not in found and (leak := _compare(one, other, offset, places)):
-                    found[one.name, other.name] = leak
+    for number, role in enumerate(ROLES):
+        for these, those in ((heard, [*heard, *known]), (known, heard)):
+            index = _Index([other for other in those if other.role in ROLES[number + 1 :]])
+            for one in these:
+                for other, offset, places in index.candidates(one) if one.role == role else ():
+                    # Places come in the order of how many landmarks agree on them: the first is the longest.
+                    names = (one.name, other.name)
+                    if names not in found and (leak := _compare(one, other, offset, places)):
+                        found[names] = leak
     return sorted(found.values(), key=lambda leak: -leak.seconds)
 
 
@@ -190,10 +193,10 @@ class _Index:
 
     def __init__(self, heard: Sequence[Heard]):
         self.heard = heard
-        landmarks = np.concatenate([one.landmarks for one in heard])
+        landmarks = np.concatenate([np.empty(0, np.int64), *(one.landmarks for one in heard)])
         order = np.argsort(landmarks, kind="stable")
         self.landmarks = landmarks[order]
-        self.places = np.concatenate([one.places for one in heard])[order]
+        self.places = np.concatenate([np.empty(0, np.int32), *(one.places for one in heard)])[order]
         self.owners = np.repeat(np.arange(len(heard)), [len(one.landmarks) for one in heard])[order]
 
     def candidates(self, one: Heard) -> Iterator[tuple[Heard, int, np.ndarray]]:

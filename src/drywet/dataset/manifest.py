@@ -27,6 +27,7 @@ def _on_one_line(name: str) -> str:
     return name
 
 
+OneLine = Annotated[str, Field(max_length=1000), AfterValidator(_on_one_line)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_on_one_line)]
 
 
@@ -85,9 +86,9 @@ class Manifest(Settings):
     """The whole of ``dataset.toml``."""
 
     format: Literal[1] = 1
-    name: str
-    device: str
-    licence: str = ""
+    name: OneLine
+    device: OneLine
+    licence: OneLine = ""
     chain: Chain
     recording: list[Recording] = Field(default=[], max_length=100_000)
 

@@ -17,7 +17,13 @@ NAMING = [(("Dry", "d_"), ("Wet", "w_")), (("Clean", "c_"), ("Distorted", "d_"))
 DRIVE_POSITIONS = {"Low": "9:00", "Mid": "12:00", "High": "3:00"}
 
 
-def import_published(tree: Path | str, drive: Mapping[str, str | float] = DRIVE_POSITIONS) -> Dataset:
+def import_published(
+    tree: Path | str,
+    drive: Mapping[str, str | float] = DRIVE_POSITIONS,
+    *,
+    device: str = "",
+    licence: str = "",
+) -> Dataset:
     """Write a ``dataset.toml`` into ``tree`` that describes the recordings in it; the audio stays where it is.
 
     Parameters
@@ -26,6 +32,8 @@ def import_published(tree: Path | str, drive: Mapping[str, str | float] = DRIVE_
         The folder that holds ``Train``, ``Val`` and ``Test`` (any of them may be missing).
     drive : mapping
         Position of the drive knob for each level folder.
+    device, licence : str
+        For the manifest; the device is named like the folder above ``tree`` unless given.
 
     Raises
     ------
@@ -63,12 +71,13 @@ def import_published(tree: Path | str, drive: Mapping[str, str | float] = DRIVE_
             f"{tree}: no recordings found. Expected {tree}/Train/<level>/Dry/d_<song>.wav with Wet/w_<song>.wav beside it "
             "(or Clean/c_*, Distorted/d_*)"
         )
-    _check_one_rate(rates)
+    check_one_rate(rates)
     return write_manifest(
         tree,
         Manifest(
             name=tree.name,
-            device=tree.resolve().parent.name,
+            device=device or tree.resolve().parent.name,
+            licence=licence,
             chain=Chain(sample_rate=next(iter(rates.values())), description="imported from a published-study tree"),
             recording=recordings,
         ),
@@ -95,7 +104,8 @@ def _songs(folder: Path, prefix: str) -> dict[str, Path]:
     return {path.stem.removeprefix(prefix): path for path in found}
 
 
-def _check_one_rate(rates: dict[Path, int]) -> None:
+def check_one_rate(rates: Mapping[Path, int]) -> None:
+    """DatasetError if files, given with their sample rates in Hz, do not all have the same."""
     first_path, first_rate = next(iter(rates.items()))
     for path, rate in rates.items():
         if rate != first_rate:
