@@ -1,11 +1,9 @@
-"""Lengths, levels, sums and the card of a dataset; and the audit that says whether it can be used."""
+"""Lengths, levels, sums and the card of a dataset."""
 
-import numpy as np
 import pytest
 
 from drywet import audio, files, signals
-from drywet.dataset import Chain, Dataset, Manifest, Recording, summary, write_manifest
-from drywet.dataset.audit import audit
+from drywet.dataset import Chain, Manifest, Recording, summary, write_manifest
 from drywet.errors import DatasetError
 
 RATE = 44_100
@@ -110,84 +108,3 @@ def test_a_card_that_lost_a_mark_is_not_guessed_at(dataset):
     path.write_text(path.read_text().replace(summary.CARD_END, ""))
     with pytest.raises(DatasetError, match="one of the two lines that mark the card is missing"):
         summary.write_card(dataset)
-
-
-def test_a_sound_dataset_is_called_good(dataset):
-    found = audit(dataset)
-    assert (found.usable, found.verdict, found.remarks) == (True, "good", ())
-
-
-def faults(dataset):
-    found = audit(dataset)
-    assert not found.usable
-    assert found.verdict.startswith("not usable")
-    return [(remark.recording, remark.what) for remark in found.remarks if remark.severity == "fatal"]
-
-
-def test_every_damaged_file_is_named_not_only_the_first(dataset):
-    (dataset.folder / "lead-wet.wav").unlink()
-    audio.write(dataset.folder / "drop.wav", np.ones(4 * RATE, np.float32), RATE)
-    (lead, no_file), (drop, changed) = faults(dataset)
-    assert (lead, drop) == ("lead-validation", "drop-test")
-    assert "there is no such file" in no_file
-    assert "has changed since" in changed
-
-
-def replace(dataset, number, **changes):
-    """The dataset with a recording that names other files or another part."""
-    recordings = list(dataset.manifest.recording)
-    if "wet" in changes:
-        changes["wet_sha256"] = files.sha256(dataset.folder / changes["wet"])
-    recordings[number] = recordings[number].model_copy(update=changes)
-    return write_manifest(dataset.folder, dataset.manifest.model_copy(update={"recording": recordings}))
-
-
-@pytest.mark.parametrize(
-    ("samples", "rate", "message"),
-    [
-        (np.ones(9, np.float32), RATE, "has 9 samples, but lead.wav has 176400"),
-        (np.zeros(4 * RATE, np.float32), RATE, "is silent"),
-        (np.ones(4 * RATE, np.float32), 48_000, "48000 Hz, 44100 Hz is needed"),
-    ],
-)
-def test_files_that_are_no_pair_are_faults(dataset, samples, rate, message):
-    audio.write(dataset.folder / "bad.wav", samples, rate)
-    ((name, what),) = faults(replace(dataset, 2, wet="bad.wav"))
-    assert name == "lead-validation"
-    assert message in what
-
-
-def test_a_part_beyond_the_end_or_of_silence_is_a_fault(dataset):
-    ((_, what),) = faults(replace(dataset, 2, stop=4 * RATE + 1))
-    assert "goes to sample 176401, but lead-wet.wav holds 176400" in what
-    fading = np.concatenate([np.ones(RATE), np.zeros(3 * RATE)]).astype(np.float32)
-    audio.write(dataset.folder / "fading.wav", fading, RATE)
-    ((_, what),) = faults(replace(dataset, 2, wet="fading.wav", start=2 * RATE, stop=None))
-    assert "fading.wav: is silent" in what
-
-
-def test_a_leak_is_a_fault_whatever_the_file_is_called(dataset, riffs):
-    audio.write(dataset.folder / "innocent.wav", 0.2 * riffs["lead"], RATE)
-    audio.write(dataset.folder / "innocent-wet.wav", -0.2 * riffs["lead"], RATE)
-    leaking = [*dataset.manifest.recording, recording(dataset.folder, "test", "innocent", controls={"drive": 1})]
-    manifest = dataset.manifest.model_copy(update={"recording": leaking})
-    ((name, what),) = faults(write_manifest(dataset.folder, manifest))
-    assert name == "innocent-test"
-    assert "lead-validation (validation) from 0" in what
-
-
-def test_what_is_lacking_is_a_repair_or_a_note(dataset):
-    manifest = dataset.manifest.model_copy(update={"licence": "", "recording": dataset.manifest.recording[:2]})
-    found = audit(write_manifest(dataset.folder, manifest))
-    assert found.verdict == "usable with 1 repair"
-    assert [(r.severity, r.what[:32]) for r in found.remarks] == [
-        ("repair", "has no recording for validation "), ("note", "states no licence; others cannot"),
-    ]  # fmt: skip
-    mixed = replace(dataset, 1, controls={"tone": 0.5})
-    assert "recordings name different knobs (drive; tone)" in audit(mixed).remarks[0].what
-
-
-def test_an_empty_dataset_is_not_usable(tmp_path):
-    dataset = write_manifest(tmp_path, Manifest(name="x", device="y", licence="CC0", chain=Chain(sample_rate=RATE)))
-    ((_, what),) = faults(Dataset(dataset.folder))
-    assert "holds no recordings" in what

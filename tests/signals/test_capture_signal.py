@@ -40,7 +40,7 @@ def test_clicks_stand_at_both_ends_and_are_single_samples(capture):
 
 def test_silences_and_pauses_are_exact_zeros(capture):
     silent = [p for name in ("silence", "closing silence", "pause") for p in parts(capture, 60.0, name)]
-    assert len(silent) == 4
+    assert len(silent) == 5
     assert not any(part.any() for part in silent)
 
 

@@ -1,16 +1,20 @@
-"""Whether a dataset can be used: every file is there and as it was, is a pair, and no role has heard another one's music."""
+"""Whether a dataset can be used: files as they were, pairs that are recordings of a pedal, no music in two roles."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from drywet import audio
 from drywet.dataset import leakage
+from drywet.dataset.check import check_pair
 from drywet.dataset.manifest import Dataset, Recording
 from drywet.dataset.summary import signal_levels
 from drywet.errors import AudioFileError, DatasetError, DrywetError, SignalError
 
 Severity = Literal["note", "repair", "fatal"]
+SHORTEST_S = 3.0  # of a pair, for what :func:`drywet.dataset.check.check_pair` measures
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,20 @@ class Audit:
 
 
 def audit(dataset: Dataset, report: Callable[[float], None] = lambda share: None) -> Audit:
-    """Read every file of a dataset, in blocks, and listen for leaks. ``report(share)`` is told how much is done."""
+    """Read every file of a dataset, in blocks, check every pair of files once, and listen for leaks.
+
+    ``report(share)`` is told how much is done, in [0, 1].
+    """
     recordings = dataset.manifest.recording
     remarks = _of_the_whole(dataset)
     sound: list[Recording] = []
+    pairs: set[tuple[str, str]] = set()
     for number, recording in enumerate(recordings):
         try:
             _check_recording(dataset, recording)
+            if (recording.dry, recording.wet) not in pairs:
+                pairs.add((recording.dry, recording.wet))
+                remarks += _check_pair(dataset, recording)
             sound.append(recording)
         except DrywetError as error:
             remarks.append(Remark(recording.id, "fatal", str(error)))
@@ -92,6 +103,47 @@ def _of_the_whole(dataset: Dataset) -> list[Remark]:
         told = "; ".join(", ".join(knobs) or "none" for knobs in sorted(names))
         remarks.append(Remark("", "repair", f"recordings name different knobs ({told}); say where each knob stood"))
     return remarks
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Samples of an open file from ``start`` on, ``length`` of them, counted from 0."""
+
+    reader: audio.Reader
+    start: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        first, last, _ = part.indices(self.length)
+        return self.reader[self.start + first : self.start + max(first, last)]
+
+
+def _check_pair(dataset: Dataset, recording: Recording) -> list[Remark]:
+    """What the check of a pair finds in the whole files, ``chain.latency`` taken out."""
+    paths = [dataset.folder / recording.dry, dataset.folder / recording.wet]
+    latency = dataset.manifest.chain.latency
+    with audio.open_reader(paths[0]) as dry, audio.open_reader(paths[1]) as wet:
+        length = len(dry) - abs(latency)
+        if length < SHORTEST_S * dataset.sample_rate:
+            return []
+        found = check_pair(
+            _Part(dry, max(-latency, 0), length),
+            _Part(wet, max(latency, 0), length),
+            dataset.sample_rate,
+            names=(str(paths[0]), str(paths[1])),
+        )
+    return [
+        Remark(
+            recording.id,
+            finding.severity,
+            f"{finding.name}: {finding.text}" + (f"; {finding.advice}" if finding.advice else ""),
+        )
+        for finding in found.findings
+        if finding.severity != "ok"
+    ]
 
 
 def _check_recording(dataset: Dataset, recording: Recording) -> None:

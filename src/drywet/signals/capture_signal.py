@@ -41,6 +41,7 @@ PLAN = (
     ),
     Planned("white noise ramp", 6.0, "broadband, from the noise floor to full drive; small signals", "train"),
     Planned("pink noise ramp", 6.0, "the same with the slope of music", "train"),
+    Planned("pause before the guitar", 0.5, "decay of the loudest noise in the device; silence is learnt too", "train"),
     *planned_passages(3.5, "train"),
     Planned("pause after train", 0.5, "no sample that training hears reaches into validation"),
     *(Planned(f"validation riff {n + 1}", 3.0, "chooses the best model", "validation") for n in range(len(VALIDATION))),
@@ -51,7 +52,7 @@ PLAN = (
         "the same samples twice: what differs in wet is noise, which no model can predict (the noise-limited best ESR)",
         "test",
     ),
-    Planned("closing silence", 5.0, "decay of the last chord in the device, and its noise floor once more"),
+    Planned("closing silence", 4.5, "decay of the last chord in the device, and its noise floor once more"),
     Planned("closing clicks", 1.5, "latency again: a difference from the first clicks is drift of the clocks"),
 )  # fmt: skip
 
@@ -75,7 +76,7 @@ def capture_sections(seconds: float = 180.0) -> list[Section]:
 
 
 def capture_roles(sections: list[Section]) -> dict[str, tuple[float, float]]:
-    """From where to where each role goes, in s: ``{"train": (4.0, 135.5), "validation": ..., "test": ...}``.
+    """From where to where each role goes, in s: ``{"train": (4.0, 136.0), "validation": ..., "test": ...}``.
 
     Clicks, silence and pauses at the edges belong to none.
     """
