@@ -39,6 +39,7 @@ def _mount() -> None:
     from drywet.cli import (
         align,
         capture,
+        check,
         circuit,
         dataset,
         demo,
@@ -59,6 +60,7 @@ def _mount() -> None:
     app.command()(models.models)
     app.command()(render.render)
     app.command()(report.report)
+    app.command()(check.check)
     app.command()(align.align)
     app.command()(capture.capture)
     app.command()(devices.devices)

@@ -1,5 +1,6 @@
 """``drywet check``: is a recording fit to learn from, and how well can a model do on it at best?"""
 
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -39,7 +40,7 @@ def check(
                 other,
                 dry_channel=None if dry_channel is None else dry_channel - 1,
                 wet_channel=None if wet_channel is None else wet_channel - 1,
-                report=lambda share, stage=stage: stage.update(int(share), share),
+                report=partial(_tell, stage),
             )
         results.append(result)
         if not json_:
@@ -59,6 +60,10 @@ def check(
         common.print_table([{"wet": r.names[1], "verdict": r.verdict} for r in results], f"{len(results)} recordings")
     if any(result.status == "not usable" for result in results):
         raise typer.Exit(NOT_USABLE)
+
+
+def _tell(stage: progress.Stage, share: float) -> None:
+    stage.update(int(share), share)
 
 
 def _pairs(dry: Path, wet: Path | None) -> list[tuple[Path, Path]]:

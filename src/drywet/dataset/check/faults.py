@@ -94,7 +94,7 @@ def _flat_tops(samples: np.ndarray, runs: tuple[np.ndarray, np.ndarray]) -> tupl
     peak = float(np.max(np.abs(samples), initial=0.0))
     inside = (starts >= 2) & (starts + lengths + 2 <= len(samples))
     starts, lengths = starts[inside], lengths[inside]
-    loud = np.abs(samples[starts]) > 0.25 * peak
+    loud = np.abs(samples[starts]) > 0.1 * peak
     starts, lengths = starts[loud], lengths[loud]
     if len(starts) == 0:
         return [], set()
@@ -106,7 +106,8 @@ def _flat_tops(samples: np.ndarray, runs: tuple[np.ndarray, np.ndarray]) -> tupl
     before = np.abs(samples[starts - 1].astype(np.float64) - samples[starts - 2])
     after = np.abs(samples[ends + 1].astype(np.float64) - samples[ends + 2])
     crest = (into > 0) & (out > 0)
-    resolution = _resolution(samples, 0.7 * peak)
+    # Near the tops, whatever a click beyond them measures.
+    resolution = _resolution(samples, 0.7 * float(np.abs(values[crest]).max(initial=0.0)))
     corner = np.maximum(into**2 / np.maximum(before, resolution), out**2 / np.maximum(after, resolution)) / resolution
     by_value: dict[float, list[int]] = defaultdict(list)
     for index in np.flatnonzero(crest):
@@ -152,20 +153,22 @@ def _dropouts(
     for start, length in zip(starts[sharp].tolist(), lengths[sharp].tolist(), strict=True):
         if float(samples[start]) in saturation:
             continue
-        before = samples[max(0, start - 64) : start + 1].astype(np.float64)
-        after = samples[start + length - 1 : start + length + 64].astype(np.float64)
+        before = samples[max(0, start - 512) : start + 1].astype(np.float64)
+        after = samples[start + length - 1 : start + length + 512].astype(np.float64)
         if min(np.mean(before**2), np.mean(after**2)) < 10 ** (QUIETEST_DBFS / 10):
             continue
-        steps_before, steps_after = np.abs(np.diff(before)), np.abs(np.diff(after))
+        steps_before, steps_after = np.abs(np.diff(before[-65:])), np.abs(np.diff(after[:65]))
         nearest = np.concatenate([steps_before[-24:], steps_after[:24]])  # floating point is finer near zero
         if not nearest.any():
             continue
         resolution = nearest[nearest > 0].min()
         enter, leave = steps_before[-1], steps_after[0]
         motion_before, motion_after = np.median(steps_before[-9:-1]), np.median(steps_after[1:9])
+        # Music that fades into a rest of zeros, and begins after it, does so without a step.
+        stepped = samples[start] != 0 or enter > 2 * motion_before or leave > 2 * motion_after
         too_long = min(motion_before, motion_after) * length > 40 * resolution and max(enter, leave) > 8 * resolution
         cut_out = samples[start] == 0 and enter > 4 * motion_before and leave > 4 * motion_after
-        if too_long or (cut_out and min(enter, leave) > 40 * resolution):
+        if (stepped and too_long) or (cut_out and min(enter, leave) > 40 * resolution):
             found.append(Fault(start, length, float(samples[start])))
     return found
 

@@ -55,7 +55,7 @@ def find_repeats(dry: Sliceable, sample_rate: int) -> list[tuple[int, int, int]]
     places, shapes = _landmarks(dry, sample_rate)
     if len(places) < 8:
         return []
-    distance, nearest = cKDTree(shapes).query(shapes, k=min(4, len(shapes)), distance_upper_bound=0.1)
+    distance, nearest = cKDTree(shapes).query(shapes, k=min(6, len(shapes)), distance_upper_bound=0.1)
     one, rank = np.nonzero(np.isfinite(distance[:, 1:]))
     other = nearest[one, rank + 1]
     by_distance: dict[int, list[int]] = defaultdict(list)
@@ -66,8 +66,8 @@ def find_repeats(dry: Sliceable, sample_rate: int) -> list[tuple[int, int, int]]
     passages = []
     for apart, firsts in by_distance.items():
         firsts.sort()
-        # Between the landmarks of one passage there is no gap longer than a quarter of a second, or they are two.
-        edges = np.flatnonzero(np.diff(firsts) > 0.25 * sample_rate)
+        # A held chord resembles itself more than its repetition, so some landmarks are missing; long gaps part passages.
+        edges = np.flatnonzero(np.diff(firsts) > 0.6 * sample_rate)
         for begin, end in zip([0, *(edges + 1)], [*edges, len(firsts) - 1], strict=True):
             length = firsts[end] - firsts[begin]
             if end - begin >= 4 and length >= shortest:
