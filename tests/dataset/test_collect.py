@@ -170,6 +170,15 @@ def test_dry_audio_of_another_role_is_refused_by_content(folder, take, tmp_path,
     assert add_pairs(folder, [NewPair(pair.dry, pair.wet, "train")])[0].role == "train"
 
 
+def test_a_dry_file_too_short_to_listen_to_is_still_known_by_its_checksum(folder, tmp_path):
+    short = signals.sine(440, 0.2, RATE)
+    for name, samples in (("dry", short), ("wet", -short), ("wet2", 0.1 * short)):
+        audio.write(tmp_path / f"{name}.wav", samples, RATE)
+    add_pairs(folder, [NewPair(tmp_path / "dry.wav", tmp_path / "wet.wav", "train", clip="a")])
+    again = NewPair(tmp_path / "dry.wav", tmp_path / "wet2.wav", "test", clip="b")
+    refused(folder, [again], DatasetError, "hold the same dry audio")
+
+
 def test_pairs_that_are_added_together_may_not_share_audio_either(folder, take, tmp_path, riffs):
     audio.write(tmp_path / "quiet.wav", 0.1 * riffs["lead"], RATE)
     quiet = NewPair(tmp_path / "quiet.wav", take("lead", gain=0.9)[1], "validation")

@@ -79,6 +79,7 @@ def test_paths_stay_inside_the_folder(folder, path):
     [
         ("device", "devise", "did you mean 'device'"),
         ('role = "train"', 'role = "practice"', "recording.0.role"),
+        ('drive = "9:00"', '"dri\\u001bve" = "9:00"', "no line breaks or control characters"),
         ("format = 1", "format = 2", "format"),
         ('id = "track-900"', 'id = "track\\n900"', "no line breaks"),
         ("[chain]", "[chain", "not readable as TOML"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from drywet import controls as knobs
 from drywet import files
 from drywet.dataset import leakage
-from drywet.dataset.manifest import MANIFEST, Chain, Dataset, Manifest, Recording, Role, write_manifest
+from drywet.dataset.manifest import MANIFEST, Chain, Dataset, Manifest, Recording, Role, check_manifest, write_manifest
 from drywet.dataset.pair import load_pair
 from drywet.errors import DatasetError, SettingsError
 from drywet.settings import parse
@@ -71,6 +71,8 @@ def add_pairs(folder: Path | str, pairs: Sequence[NewPair]) -> list[Recording]:
     new: list[Recording] = []
     for pair in pairs:
         new.append(_describe(pair, [*listed, *new], dataset))
+    manifest = dataset.manifest.model_copy(update={"recording": [*listed, *new]})
+    check_manifest(manifest, dataset.folder / MANIFEST)
     _refuse_leaks(dataset, new, pairs)
     there = {recording.dry for recording in listed}
     for recording, pair in zip(new, pairs, strict=True):
@@ -84,7 +86,7 @@ def add_pairs(folder: Path | str, pairs: Sequence[NewPair]) -> list[Recording]:
         raise DatasetError(
             f"{dataset.folder / MANIFEST}: was changed by another program meanwhile; add the pairs again"
         )
-    write_manifest(dataset.folder, dataset.manifest.model_copy(update={"recording": [*listed, *new]}))
+    write_manifest(dataset.folder, manifest)
     return new
 
 

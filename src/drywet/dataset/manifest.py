@@ -51,7 +51,7 @@ class Recording(Settings):
     wet: str
     start: int | None = Field(default=None, ge=0)  # first sample and the one after the last, chain.latency taken out;
     stop: int | None = Field(default=None, ge=1)  # without them the recording is the whole of its files
-    controls: dict[str, knobs.Position] = {}  # times of a movement count from the beginning of the files
+    controls: dict[Name, knobs.Position] = {}  # times of a movement count from the beginning of the files
     dry_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     wet_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -102,7 +102,7 @@ class Dataset:
         if not path.is_file():
             raise DatasetError(f"{self.folder}: is no dataset, it holds no {MANIFEST}")
         self.manifest = parse(Manifest, files.read_toml(path), str(path))
-        _check(self.manifest, path)
+        check_manifest(self.manifest, path)
 
     @property
     def sample_rate(self) -> int:
@@ -178,7 +178,10 @@ class Dataset:
                 raise DatasetError(
                     f"{path}: named by {self.folder / MANIFEST} ({recording.id}), but there is no such file"
                 )
-            found = files.sha256(path)
+            try:
+                found = files.sha256(path)
+            except OSError as error:
+                raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
             if found != expected:
                 raise DatasetError(
                     f"{path}: has changed since the dataset was made (SHA-256 {found[:12]}…, the manifest says "
@@ -186,8 +189,8 @@ class Dataset:
                 )
 
 
-def _check(manifest: Manifest, path: Path) -> None:
-    """Every id names one recording, and no dry audio stands in two roles.
+def check_manifest(manifest: Manifest, path: Path) -> None:
+    """DatasetError unless every id names one recording, and no dry audio stands in two roles.
 
     Else the score would be that of audio the model was trained on. Here the same files, and overlapping parts of them,
     are found; :mod:`drywet.dataset.leakage` listens.
@@ -216,7 +219,7 @@ def _end(recording: Recording) -> float:
 
 def write_manifest(folder: Path | str, manifest: Manifest) -> Dataset:
     """Write ``dataset.toml`` and open the dataset it describes; one that would be refused is not written."""
-    _check(manifest, Path(folder) / MANIFEST)
+    check_manifest(manifest, Path(folder) / MANIFEST)
     values = manifest.model_dump(exclude_none=True)
     files.write_text(Path(folder) / MANIFEST, tomli_w.dumps(values))
     return Dataset(folder)

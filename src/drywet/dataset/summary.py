@@ -158,5 +158,6 @@ def _pair(peak: float | None, rms: float | None) -> str:
 
 def _cell(text: str) -> str:
     """Text that is only text, in a cell of a Markdown table."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("\\", "\\\\")
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    escaped = printable.replace("&", "&amp;").replace("<", "&lt;").replace("\\", "\\\\")
     return " ".join("".join(f"\\{c}" if c in "|*_`[]#!" else c for c in escaped).split())
