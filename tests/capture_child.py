@@ -14,8 +14,9 @@ from pathlib import Path
 from fake_interface import FakeInterface, Person, clipper
 
 from drywet import files
-from drywet.dataset import Dataset
+from drywet.dataset import Dataset, capture
 from drywet.dataset.capture import Plan, Session
+from drywet.dataset.takes import Verdict
 
 SETTINGS = [{"drive": "9:00"}, {"drive": "3:00"}]
 
@@ -42,6 +43,7 @@ def session(plan, kill_at, acknowledged):
 
 
 def main():
+    capture.judge = lambda *take: Verdict(-6.0, round_trip=1000.0)  # files are what matters here, and time
     plan = Plan(signal=Path(sys.argv[1]), folder=Path(sys.argv[2]), settings=SETTINGS)
     for kill_at in range(1000):
         shutil.rmtree(plan.folder, ignore_errors=True)

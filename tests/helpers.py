@@ -1,5 +1,6 @@
 """What tests need from the machine they run on."""
 
+import ctypes.util
 import os
 import shutil
 
@@ -11,10 +12,18 @@ def require_program(name):
 
     On a machine that promises the program (``DRYWET_REQUIRE="ngspice chromium"``, as in CI) its absence is a failure.
     """
-    path = shutil.which(name)
-    if path:
-        return path
+    return _required(name, shutil.which(name))
+
+
+def require_library(name):
+    """File name of a shared library of the system; its absence is treated like that of a program."""
+    return _required(name, ctypes.util.find_library(name))
+
+
+def _required(name, found):
+    if found:
+        return found
     message = f"{name} is not installed"
     if name in os.environ.get("DRYWET_REQUIRE", "").split():
         pytest.fail(message)
-    pytest.skip(message)
+    return pytest.skip(message)

@@ -18,8 +18,6 @@ import numpy as np
 
 from drywet.circuits import load
 
-OVERSAMPLING = 2  # so that a busy machine keeps up; the offline render in the tests uses the same
-
 
 class Delay:
     """The last ``samples`` of what went in come first."""
@@ -51,7 +49,7 @@ class Pedal:
         self.circuit = None
         latency = 0
         if options.circuit:
-            self.circuit = load(options.circuit, sample_rate=self.client.samplerate, oversampling=OVERSAMPLING)
+            self.circuit = load(options.circuit, sample_rate=self.client.samplerate, oversampling=options.oversampling)
             latency = self.circuit.latency
         self.knobs = {name: float(place) for name, _, place in (text.partition("=") for text in options.knob)}
         self.gain = np.float32(options.gain)
@@ -82,6 +80,8 @@ class Pedal:
         wet = self.cable(dry)
         if not self.bypass:
             with self.in_use:
+                if not self.sounding and dry.any():
+                    self.circuit.reset()  # at rest, whatever the take before has left in the capacitors
                 wet = self.delay(self.circuit.process(dry, self.knobs))
         self.out.get_array()[:] = self.gain * wet
         self.sounding = self.sounding + 1 if dry.any() else 0
@@ -109,6 +109,7 @@ def main():
     parser.add_argument("--delay", type=int, default=0)
     parser.add_argument("--circuit", default="")
     parser.add_argument("--knob", action="append", default=[])
+    parser.add_argument("--oversampling", type=int, default=2)  # so that a busy machine keeps up
     parser.add_argument("--gain", type=float, default=1.0)
     pedal = Pedal(parser.parse_args())
     with pedal.client:

@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from drywet.dataset.interfaces.tape import Tape, roll
 from drywet.errors import CaptureError, MissingDependencyError
 
 CLIENT = "drywet"
-PATIENCE_SECONDS = 10.0  # libjack waits for ever for a server that hangs
+PATIENCE_SECONDS = 10.0
+
+T = TypeVar("T")
 
 
 class JackInterface:
@@ -33,24 +35,27 @@ class JackInterface:
                     f"{sample_rate} Hz (jackd ... -r {sample_rate}), or make the signal with --sample-rate "
                     f"{self._client.samplerate}"
                 )
-            targets = [self._port(channel, playback=True) for channel in play]
-            sources = [self._port(channel, playback=False) for channel in record]
-            self._output = self._client.outports.register("play")
-            self._inputs = [self._client.inports.register(f"record_{i}") for i in range(1, len(record) + 1)]
-            self._client.set_process_callback(self._process)
-            self._client.set_xrun_callback(self._xrun)
-            self._client.set_shutdown_callback(self._shutdown)
-            self._client.activate()
-            for port in targets:
-                self._client.connect(self._output, port)
-            for port, own in zip(sources, self._inputs, strict=True):
-                self._client.connect(port, own)
+            _patiently(lambda: self._plug_in(play, record))
         except jack.JackError as error:
             self.close()
             raise CaptureError(f"JACK refuses a connection ({error}). `drywet devices` lists what is there") from error
         except CaptureError:
             self.close()
             raise
+
+    def _plug_in(self, play: Sequence[Channel], record: Sequence[Channel]) -> None:
+        targets = [self._port(channel, playback=True) for channel in play]
+        sources = [self._port(channel, playback=False) for channel in record]
+        self._output = self._client.outports.register("play")
+        self._inputs = [self._client.inports.register(f"record_{i}") for i in range(1, len(record) + 1)]
+        self._client.set_process_callback(self._process)
+        self._client.set_xrun_callback(self._xrun)
+        self._client.set_shutdown_callback(self._shutdown)
+        self._client.activate()
+        for port in targets:
+            self._client.connect(self._output, port)
+        for port, own in zip(sources, self._inputs, strict=True):
+            self._client.connect(port, own)
 
     def play_and_record(self, played: np.ndarray, watch: Callable[[Levels], None]) -> Take:
         tape = self._tape = Tape(played, len(self._inputs), self.sample_rate)
@@ -61,7 +66,8 @@ class JackInterface:
 
     def close(self) -> None:
         if not self._gone:
-            _patiently(self._client.close)
+            with suppress(CaptureError):
+                _patiently(self._client.close)
 
     def _process(self, frames: int) -> None:
         tape = self._tape
@@ -147,25 +153,34 @@ def _library() -> Any:
 
 
 def _connect(jack: Any, server: str) -> Any:
-    name = server or os.environ.get("JACK_DEFAULT_SERVER") or "default"
-    opened: list[Any] = []
-
-    def connect() -> None:
-        with suppress(jack.JackOpenError):
-            opened.append(jack.Client(CLIENT, no_start_server=True, servername=server or None))
-
-    if not _patiently(connect):
-        raise CaptureError(f"the JACK server {name!r} is there but does not answer. Stop it and start it again")
-    if not opened:
+    try:
+        return _patiently(lambda: jack.Client(CLIENT, no_start_server=True, servername=server or None))
+    except jack.JackOpenError as error:
+        name = server or os.environ.get("JACK_DEFAULT_SERVER") or "default"
         raise CaptureError(
             f"no JACK server named {name!r} answers. Start one, for example: jackd -d alsa -d hw:1 -r 44100 -p 256"
-        )
-    return opened[0]
+        ) from error
 
 
-def _patiently(call: Callable[[], None]) -> bool:
-    """Whether a call of libjack came back in time. One that did not is left behind in a thread of its own."""
-    thread = threading.Thread(target=call, daemon=True)
+def _patiently(call: Callable[[], T]) -> T:
+    """What a call of libjack gives, which waits for ever for a server that hangs; CaptureError if it does."""
+    results: list[T] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(PATIENCE_SECONDS)
-    return not thread.is_alive()
+    if errors:
+        raise errors[0]
+    if not results:
+        raise CaptureError(
+            f"the JACK server has not answered for {PATIENCE_SECONDS:.0f} s. Stop it, start it again, then run the same "
+            "command"
+        )
+    return results[0]
