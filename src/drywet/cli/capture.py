@@ -139,7 +139,7 @@ def _meters(levels: "Levels") -> str:
         filled = round(METER_WIDTH * min(max(1 + peak / METER_DB, 0), 1))
         lamp = "CLIP" if clipped else "    "
         parts.append(f"{name} [{'#' * filled:{METER_WIDTH}}] {max(peak, -999):6.1f} dBFS {lamp}")
-    xruns = f"  {levels.xruns} xruns" if levels.xruns else ""
+    xruns = f"  xruns: {levels.xruns}" if levels.xruns else ""
     return f"{'  '.join(parts)} {100 * levels.share:3.0f} %{xruns}"
 
 
