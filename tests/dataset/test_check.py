@@ -20,8 +20,8 @@ DATA = Path(os.environ.get("DRYWET_SHARED_DATA", Path(__file__).parents[3] / "sh
 
 @pytest.fixture(scope="module")
 def dry():
-    """Half a minute of guitar with three of its styles."""
-    riffs = signals.test_riffs(RATE, 10.0)
+    """Twenty seconds of guitar in three of its styles."""
+    riffs = signals.test_riffs(RATE, 7.0)
     return np.concatenate([riffs[name] for name in list(riffs)[:3]])
 
 
@@ -55,7 +55,6 @@ def test_the_virtual_sd1_is_a_pedal_and_a_good_recording(dry, sd1, drive):
         (lambda x: reverb(x, 0.1), "reverb or delay"),
         (echo, "reverb or delay"),
         (chorus, "chorus or vibrato"),
-        (compressor, "compressor"),
     ],
 )
 @pytest.mark.parametrize("after", ["guitar", "sd1"])
@@ -63,6 +62,12 @@ def test_devices_are_told_apart_plain_and_after_an_overdrive(dry, sd1, device, k
     check = check_pair(dry, device(dry if after == "guitar" else sd1[0.5]), RATE)
     assert check.memory.kind == kind, check.memory
     assert ("device" in faulty(check)) == (kind != "pedal")
+
+
+def test_a_compressor_is_told_from_a_pedal():
+    """It shows where the playing is loud and soft by turns, and the signal was not levelled by an overdrive before."""
+    dry = signals.training_track(RATE, 30.0)
+    assert check_pair(dry, compressor(dry), RATE).memory.kind == "compressor"
 
 
 def test_delay_inversion_clipping_dropout_click_and_a_lost_buffer_are_all_told(dry, sd1):
@@ -95,7 +100,7 @@ def test_swapped_files_are_recognised(dry, sd1):
 
 
 def test_another_take_is_recognised(sd1):
-    other = signals.training_track(RATE, 30.0, seed=5)
+    other = signals.training_track(RATE, 20.0, seed=5)
     check = check_pair(other, sd1[0.5], RATE)
     assert check.status == "not usable"
     assert "does not come from this dry" in check.verdict
@@ -103,7 +108,7 @@ def test_another_take_is_recognised(sd1):
 
 @pytest.mark.parametrize("snr_db", [25, 45])
 def test_noise_limits_the_score_as_planted(dry, sd1, snr_db):
-    twice, wet = np.concatenate([dry, dry[: 10 * RATE]]), np.concatenate([sd1[0.5], sd1[0.5][: 10 * RATE]])
+    twice, wet = np.concatenate([dry, dry[: 7 * RATE]]), np.concatenate([sd1[0.5], sd1[0.5][: 7 * RATE]])
     rms = float(np.sqrt(np.mean(wet**2))) * 10 ** (-snr_db / 20)
     check = check_pair(twice, wet + signals.noise(len(wet) / RATE, RATE, rms=rms, seed=1), RATE)
     assert 10 * np.log10(check.noise.esr) == pytest.approx(-snr_db, abs=1)

@@ -1,4 +1,4 @@
-"""Up to a minute of a recording with its latency and drift taken out: enough to know the device by."""
+"""Up to 40 s of a recording with its latency and drift taken out: enough to know the device by."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from scipy.ndimage import map_coordinates, spline_filter1d
 
 from drywet.dataset.alignment import Sliceable
 
-EXCERPT_S = 60.0
+EXCERPT_S = 40.0
 PIECES = 4  # of a longer recording
 
 

@@ -1,5 +1,6 @@
 """How well a short filter and a static curve explain wet: what a pedal is, before anything is trained."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,8 +75,11 @@ def _curves(dry: np.ndarray, sample_rate: int, factor: int) -> list[np.ndarray]:
     """The curves of dry, made at the full rate, brought to the low one, each of power 1."""
     above = sosfilt(butter(1, CORNER_HZ, "high", fs=sample_rate, output="sos"), dry)
     loud, loud_above = (float(np.quantile(np.abs(signal), 0.999)) + 1e-12 for signal in (dry, above))
-    curves = [dry]
-    curves += [np.tanh(gain * dry / loud) for gain in GAINS]
-    curves += [np.tanh(gain * above / loud_above) for gain in GAINS]
-    curves += [np.tanh(4 * dry / loud) ** 2, np.tanh(16 * above / loud_above) ** 2]
+    curves = itertools.chain(
+        [dry],
+        (np.tanh(gain * dry / loud) for gain in GAINS),
+        (np.tanh(gain * above / loud_above) for gain in GAINS),
+        (np.tanh(gain * part / size) ** 2 for gain, part, size in ((4, dry, loud), (16, above, loud_above))),
+    )
+    # One at a time: at the full rate a curve of a minute is 20 MB.
     return [resample_poly((curve - curve.mean()) / (curve.std() + 1e-12), 1, factor) for curve in curves]

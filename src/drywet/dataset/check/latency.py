@@ -80,17 +80,16 @@ def find_latency_jumps(track: LatencyTrack, sample_rate: int) -> list[LatencyJum
     around = 5
     noise = np.median(np.abs(np.diff(straight)))
     limit = max(SMALLEST_JUMP_S * sample_rate, 6 * noise)
-    jumps: list[LatencyJump] = []
-    index = 1
-    while index < len(times):
+    changes = np.zeros(len(times))
+    for index in range(2, len(times) - 1):
         before, after = straight[max(0, index - around) : index], straight[index : index + around]
-        change = float(np.median(after) - np.median(before))
-        agree = (
-            np.abs(straight[index - 1] - np.median(before)) < limit / 2
-            and np.abs(after[0] - np.median(after)) < limit / 2
-        )
-        if min(len(before), len(after)) >= 2 and abs(change) > limit and agree:
-            jumps.append(LatencyJump(float(times[index - 1]), float(times[index]), round(change)))
-            index += 2
-        index += 1
+        steady = all(np.median(np.abs(side - np.median(side))) < limit / 2 for side in (before, after))
+        changes[index] = np.median(after) - np.median(before) if steady else 0.0
+    jumps: list[LatencyJump] = []
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (np.abs(changes) > limit).astype(np.int8), [0]])))
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        # The medians change early and late; the step itself is the largest between neighbours.
+        index = int(begin + np.argmax(np.abs(np.diff(straight[begin - 1 : end]))))
+        change = float(changes[begin:end][np.argmax(np.abs(changes[begin:end]))])
+        jumps.append(LatencyJump(float(times[index - 1]), float(times[index]), round(change)))
     return jumps

@@ -1,6 +1,7 @@
 """Is it a pedal? How long the device remembers, whether it stands still, whether its gain follows what was."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ FRAME_S = 0.02
 # Limits, with what devices of known kind measured (docs/checks.md).
 LATE_S, LATE_DB = 0.1, -27.0  # pedals: at most -35 dB of wet later than 0.1 s; 10 % of reverb: -24 dB
 STEADY, UNSTEADY_ESR = 0.8, 0.25  # pedals and fuzzes: at least 0.86; a chorus: 0.70
-SLOW_GAIN_DB = 0.4  # pedals: at most 0.15 dB; compressors of 4:1 and 200 ms: 0.8 to 1.3 dB
+SLOW_GAIN_DB = 0.4  # pedals: at most 0.24 dB; compressors of 4:1 and 200 ms: 0.6 to 1.6 dB, 0.3 after an overdrive
 
 
 @dataclass(frozen=True)
@@ -140,19 +141,39 @@ def _slow_gain(dry: np.ndarray, model: ShortModel) -> float:
     bright = _db(slope_power + 1e-12) - level
     now = [level, _db(predicted_power + 1e-5 * predicted_power.mean()), bright, _mean_ago(level, 1, 1)]
     now = [_standard(feature, sounding) for feature in now]
+    columns = [np.ones(count), *(f**power for f in now for power in (1, 2, 3)), now[0] * now[1], now[0] * now[2]]
+    without = _unseen_error(columns, gain, sounding)
+    within = [
+        _unseen_error([*columns, *(_standard(feature, sounding) for feature in past)], gain, sounding)
+        for past in _pasts(level, dry_power, sounding)
+    ]
+    return float(np.sqrt(max(0.0, without - min(within))))
+
+
+def _pasts(level: np.ndarray, dry_power: np.ndarray, sounding: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """What a gain may follow: levels of the past, or a compressor's detector with one of several releases."""
     past = [_mean_ago(level, *frames) for frames in ((3, 5), (6, 10), (11, 20), (21, 40))]
     for seconds in (0.1, 0.3, 1.0):
-        pole = np.exp(-FRAME_S / seconds)
-        past.append(2 * _db(lfilter([1 - pole], [1, -pole], np.sqrt(dry_power)) + 1e-9) - level)
+        past.append(_smoothed(dry_power, seconds) - level)
     past = [_standard(feature, sounding) for feature in past]
-    columns = [np.ones(count), *(f**power for f in now for power in (1, 2, 3)), now[0] * now[1], now[0] * now[2]]
-    longer = [*columns, *past, *(feature**2 for feature in past)]
-    without, within = (_unseen_error(np.stack(features, 1), gain, sounding) for features in (columns, longer))
-    return float(np.sqrt(max(0.0, without - within)))
+    yield [*past, *(feature**2 for feature in past)]
+    frames = np.arange(len(level))
+    for seconds in (0.1, 0.2, 0.4, 0.8):
+        fade = 8.686 * FRAME_S / seconds * frames  # dB by which a held peak has faded
+        for detector in (np.maximum.accumulate(level + fade) - fade, _smoothed(dry_power, seconds)):
+            thresholds = np.quantile(detector[sounding], (0.0, 0.2, 0.4, 0.6, 0.8))
+            yield [np.maximum(0, detector - threshold) for threshold in thresholds]
 
 
-def _unseen_error(features: np.ndarray, gain: np.ndarray, sounding: np.ndarray) -> float:
+def _smoothed(power: np.ndarray, seconds: float) -> np.ndarray:
+    """Level in dB of the amplitude through a one-pole low-pass."""
+    pole = np.exp(-FRAME_S / seconds)
+    return 2 * _db(lfilter([1 - pole], [1, -pole], np.sqrt(power)) + 1e-9)
+
+
+def _unseen_error(columns: list[np.ndarray], gain: np.ndarray, sounding: np.ndarray) -> float:
     """Mean square error of a ridge regression on stretches of 2 s that it was not fitted to (four folds)."""
+    features = np.stack(columns, axis=1)
     fold = (np.arange(len(gain)) // round(2 / FRAME_S)) % 4
     errors = []
     for left_out in range(4):

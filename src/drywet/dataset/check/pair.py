@@ -119,7 +119,7 @@ def check_pair(
 ) -> Check:
     """Check a pair of signals of any length, as arrays or open files; nothing is changed.
 
-    Memory is that of a minute of sound. ``names`` are what advice calls the files, ``extra`` findings come first, and
+    Memory is that of 40 s of sound. ``names`` are what advice calls the files, ``extra`` findings come first, and
     ``report(share)`` is told how much is done, in [0, 1].
     """
     for name, signal in zip(names, (dry, wet), strict=True):

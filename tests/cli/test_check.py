@@ -1,0 +1,74 @@
+"""``drywet check`` as a user meets it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from drywet import audio, signals
+from drywet.files import sha256
+
+RATE = 44_100
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A pair of 6 s in dry/ and wet/, wet 40 samples late, and a silent wet file."""
+    folder = tmp_path_factory.mktemp("check")
+    dry = signals.test_riffs(RATE, 6.0)["chords"]
+    wet = np.concatenate([np.zeros(40, np.float32), 0.5 * np.tanh(5 * dry)])[: len(dry)]
+    audio.write(folder / "pairs" / "dry" / "riff.wav", dry, RATE)
+    audio.write(folder / "pairs" / "wet" / "riff.wav", wet, RATE)
+    audio.write(folder / "silent.wav", 0 * dry, RATE)
+    return folder
+
+
+def drywet(*arguments, cwd, status=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "drywet", "check", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_page_and_a_picture_and_the_files_stay_as_they_were(folder):
+    pair = [folder / "pairs" / role / "riff.wav" for role in ("dry", "wet")]
+    before = [sha256(path) for path in pair]
+    page = drywet(*pair, cwd=folder).stdout
+    assert "verdict: usable, better with 1 repair: latency" in page
+    assert "drywet align" in page
+    assert (folder / "riff-check.png").read_bytes().startswith(b"\x89PNG")
+    assert [sha256(path) for path in pair] == before
+
+
+def test_a_folder_gives_a_list_and_json_the_planted_latency(folder):
+    (result,) = json.loads(drywet("pairs", "--json", "--no-picture", cwd=folder).stdout)
+    assert result["status"] == "usable"
+    assert result["alignment"]["latency_samples"] == pytest.approx(40, abs=1)
+    (latency,) = [finding for finding in result["findings"] if finding["name"] == "latency"]
+    assert latency["severity"] == "repair"
+
+
+def test_what_is_not_usable_leaves_with_3_and_says_why(folder):
+    done = drywet("pairs/dry/riff.wav", "silent.wav", "--picture", "p.png", cwd=folder, status=3)
+    assert "verdict: not usable: wet is silent" in done.stdout
+    assert (folder / "p.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["pairs/dry/riff.wav"], 4, "give the wet file too"),
+        (["absent.wav", "silent.wav"], 3, "no such file"),
+        (["pairs/dry/riff.wav", "silent.wav", "--picture", "p.nonsense"], 7, "end in .png"),
+    ],
+)
+def test_mistakes_are_one_clear_line(folder, arguments, status, message):
+    assert message in drywet(*arguments, cwd=folder, status=status).stderr
