@@ -80,7 +80,9 @@ def align(
         for action in report["actions"] or ["nothing needed repair; the copy has the same values"]:
             common.stdout.print(f"repaired: {action}")
         common.stdout.print(f"next: {common.program()} train {out / 'dry.wav'} {out / 'wet.wav'}")
-    elif found.trusted and (round(found.latency) or found.polarity < 0 or abs(found.drift_ppm) > 1):
+    elif found.trusted and (
+        round(found.latency) or found.polarity < 0 or abs(found.drift_ppm) > 3 * found.drift_uncertainty_ppm
+    ):
         common.stdout.print(f"to repair: {common.program()} align {dry} {wet} --out aligned")
 
 
@@ -96,7 +98,7 @@ def describe(found, rate: int) -> list[str]:
     return [
         f"wet {late} dry by {abs(found.latency):.2f} ± {found.uncertainty:.2f} samples "
         f"({1000 * abs(found.latency) / rate:.3f} ms at {rate} Hz)",
-        f"polarity: {polarity}; drift of the clocks: {found.drift_ppm:+.2f} ppm",
+        f"polarity: {polarity}; drift of the clocks: {found.drift_ppm:+.2f} ± {found.drift_uncertainty_ppm:.2f} ppm",
         f"confidence {found.confidence:.2f}: {len(found.windows)} of {found.asked} windows agree within {found.spread:.2f} "
         f"samples; filter, curve, filter explain {100 * found.explained:.1f} % of wet",
     ]

@@ -13,7 +13,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import uniform_filter1d
 
 from drywet import audio
-from drywet.dataset.delay import Excerpt, Fit, fit_delay, parabolic_peak
+from drywet.dataset.delay import HIGH_PASSES_HZ, DelayFitter, Fit, parabolic_peak
 from drywet.errors import SignalError
 
 WINDOWS = 8
@@ -28,7 +28,7 @@ AGREEMENT_S = 0.0007  # windows whose lags lie this near to a line support it
 SHORTEST_S = 0.5
 ROUNDS = 8  # of fitting the device and moving the line, at most
 TRUSTED = 0.5  # confidence from which an alignment may be used
-FIT_SECONDS = 1.0  # of each window, its brightest part, to which the model of the device is fitted
+FIT_SECONDS = 1.5  # of each window, its brightest part, to which the model of the device is fitted
 
 
 class Sliceable(Protocol):
@@ -58,8 +58,8 @@ class Alignment:
         Samples by which wet trails dry at the start of dry, the phase of the device not counted; negative: wet leads.
     polarity : int
         1, or -1 where wet is inverted.
-    drift_ppm : float
-        By how much wet gets later with time, in samples per million.
+    drift_ppm, drift_uncertainty_ppm : float
+        By how much wet gets later with time, in samples per million, and its standard error.
     confidence : float
         In [0, 1]; from 0.5 on it may be used. The smallest of three: how many windows agree, how far the next best
         answer lies behind, and how much of wet the model of the device explains.
@@ -78,6 +78,7 @@ class Alignment:
     latency: float
     polarity: int
     drift_ppm: float
+    drift_uncertainty_ppm: float
     confidence: float
     uncertainty: float
     explained: float
@@ -104,9 +105,10 @@ class Alignment:
         return {
             "latency_samples": round(self.latency, 3),
             "latency_ms": round(1000 * self.latency / self.sample_rate, 5),
-            "uncertainty_samples": round(self.uncertainty, 3) if np.isfinite(self.uncertainty) else None,
+            "uncertainty_samples": _finite(self.uncertainty),
             "polarity": self.polarity,
             "drift_ppm": round(self.drift_ppm, 3),
+            "drift_uncertainty_ppm": _finite(self.drift_uncertainty_ppm),
             "confidence": round(self.confidence, 3),
             "explained": round(self.explained, 4),
             "windows_agreeing": len(self.windows),
@@ -148,22 +150,35 @@ def measure_alignment(dry: Sliceable, wet: Sliceable, sample_rate: int, max_offs
     starts, length = _choose_windows(dry, wet, sample_rate)
     searched = [_search(dry, wet, start, length, sample_rate, max_offset_s) for start in starts]
     line = _vote(searched, sample_rate)
-    fit, supporters = None, [number for number in range(len(searched)) if line.supports[number] >= 0]
-    residual = np.zeros(len(supporters))
+    supporters = [number for number in range(len(searched)) if line.supports[number] >= 0]
+    fit, residual, pieces, fitter = None, np.zeros(0), [], None
+    moved, chosen = np.inf, False
     for _ in range(ROUNDS):
-        excerpts = [_excerpt(dry, wet, starts[number], length, line, sample_rate) for number in supporters]
-        kept = [number for number, excerpt in zip(supporters, excerpts, strict=True) if excerpt is not None]
-        fit = fit_delay([excerpt for excerpt in excerpts if excerpt is not None], sample_rate, fit)
-        supporters = kept
+        kept = [
+            (number, *cut)
+            for number in supporters
+            if (cut := _cut(dry, wet, starts[number], length, line, sample_rate)) is not None
+        ]
+        if not kept:
+            return _conclude(line, None, residual, searched, [], starts, length, sample_rate)
+        if fitter is None or [row[1] for row in kept] != pieces:
+            pieces = [row[1] for row in kept]
+            fitter = DelayFitter([dry[piece] for piece in pieces], sample_rate)
+        # Which high-pass is in the device shows once the pieces lie within a fraction of a sample.
+        choosing = not chosen and moved < 0.2
+        tried = HIGH_PASSES_HZ if choosing else (fit.high_pass_hz if fit else HIGH_PASSES_HZ[0],)
+        chosen |= choosing
+        fit = fitter.fit([row[2] for row in kept], [row[3] for row in kept], tried)
+        supporters = [row[0] for row in kept]
         if fit is None:
             break
-        residual = fit.residual_delays
-        times = np.array([starts[number] + length / 2 for number in kept])
-        residual = residual - np.average(residual, weights=fit.precision)  # all together are what fit.delay speaks of
-        change = line.moved(times, fit.delay + residual, fit.precision)
+        # All together are what fit.delay speaks of. Each fit sees a part of what is wrong, so go on a little further.
+        residual = fit.residual_delays - np.average(fit.residual_delays, weights=fit.precision)
+        times = np.array([starts[number] + length / 2 for number in supporters])
+        change = line.moved(times, fit.delay + 1.5 * residual, fit.precision)
         moved = np.abs(change.at(times) - line.at(times)).max()
         line = change
-        if moved < 0.2:
+        if chosen and moved < 0.03:
             break
     return _conclude(line, fit, residual, searched, supporters, starts, length, sample_rate)
 
@@ -202,9 +217,12 @@ def _choose_windows(dry: Sliceable, wet: Sliceable, sample_rate: int) -> tuple[l
     powers = np.array([np.mean(np.square(dry[start : start + length], dtype=np.float64)) for start in places])
     if not powers.any():
         raise SignalError("dry is silent where it was looked at, so wet cannot be aligned with it")
-    # One place in each third: the loudest, so that rests are passed over and the whole length is covered.
+    # The middle place of three, so that the whole length is covered; the loudest where the middle one is a rest.
+    groups = [group for group in np.array_split(np.arange(len(places)), WINDOWS) if len(group)]
+    middles = [group[len(group) // 2] for group in groups]
     chosen = [
-        group[np.argmax(powers[group])] for group in np.array_split(np.arange(len(places)), WINDOWS) if len(group)
+        middle if powers[middle] > 0.01 * powers[group].max() else group[np.argmax(powers[group])]
+        for middle, group in zip(middles, groups, strict=True)
     ]
     loud = powers.max() * 1e-4
     return [int(places[index]) for index in chosen if powers[index] > loud], length
@@ -313,23 +331,39 @@ def _through(times: np.ndarray, lags: np.ndarray, weights: np.ndarray) -> tuple[
     return float(level - slope * centre), slope
 
 
-def _excerpt(dry: Sliceable, wet: Sliceable, start: int, length: int, line: _Line, sample_rate: int) -> Excerpt | None:
-    """The brightest part of a window, wet cut to the nearest sample of where the line says; None where wet ends before."""
-    size = int(min(FIT_SECONDS * sample_rate, length - 1))  # of the difference, which is one sample shorter
-    window = np.square(np.diff(dry[start : start + length]), dtype=np.float64)
-    energy = np.concatenate([[0.0], np.cumsum(window)])
+def _slope_error(times: np.ndarray, residuals: np.ndarray) -> float:
+    """Standard error of the slope of a line from which the points lie ``residuals`` away; infinite for two points."""
+    if len(times) < 3 or np.ptp(times) == 0:
+        return float("inf")
+    return float(np.sqrt(np.sum(residuals**2) / (len(times) - 2) / np.sum((times - times.mean()) ** 2)))
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 3) if np.isfinite(value) else None
+
+
+def _cut(dry: Sliceable, wet: Sliceable, start: int, length: int, line: _Line, sample_rate: int):
+    """The brightest piece of a window, wet cut to the nearest sample of where the line says, and how much too late that is.
+
+    None where wet does not reach that far.
+    """
+    # Windows of a short recording overlap, their middles hardly.
+    middle = min(length, max(len(dry) // WINDOWS, int(FIT_SECONDS * sample_rate)))
+    start += (length - middle) // 2
+    size = int(min(FIT_SECONDS * sample_rate, middle - 1))
+    energy = np.concatenate([[0.0], np.cumsum(np.square(np.diff(dry[start : start + middle]), dtype=np.float64))])
     start += int(np.argmax(energy[size:] - energy[:-size]))
     lag = round(line.at(start + size / 2))
     if start + lag < 0 or start + lag + size > len(wet):
         return None
-    wanted = line.at(start + np.arange(size))
-    return Excerpt(start, dry[start : start + size], wet[start + lag : start + lag + size], lag - wanted)
+    return slice(start, start + size), wet[start + lag : start + lag + size], lag - line.at(start + np.arange(size))
 
 
 def _conclude(line, fit: Fit | None, residual, searched, supporters, starts, length, sample_rate) -> Alignment:
     asked = len(searched)
     if fit is None:
-        return Alignment(line.offset, 1, 1e6 * line.drift, 0.0, float("inf"), 0.0, (), asked, sample_rate=sample_rate)
+        unknown = float("inf")
+        return Alignment(line.offset, 1, 1e6 * line.drift, unknown, 0.0, unknown, 0.0, (), asked, sample_rate)
     windows = tuple(
         WindowLag(
             (starts[number] + length / 2) / sample_rate,
@@ -340,11 +374,12 @@ def _conclude(line, fit: Fit | None, residual, searched, supporters, starts, len
     )
     agreeing = len(windows) / asked
     ahead = 1 - line.runner_up / line.score if line.score else 0.0
-    confidence = min(1.0, agreeing / 0.8, ahead / 0.3, fit.explained / 0.2)
+    confidence = min(1.0, agreeing / 0.8, ahead / 0.3, fit.explained / 0.4)  # of right ones all are at 1
     return Alignment(
         latency=line.offset,
         polarity=fit.polarity,
         drift_ppm=1e6 * line.drift,
+        drift_uncertainty_ppm=1e6 * _slope_error(np.array([starts[number] for number in supporters]), residual),
         confidence=max(0.0, confidence),
         uncertainty=fit.uncertainty,
         explained=fit.explained,

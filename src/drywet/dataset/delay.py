@@ -16,25 +16,13 @@ import numpy as np
 from scipy.fft import irfft, rfft
 from scipy.signal import butter, savgol_filter, sosfilt
 
+MISFIT_COUNTS = 1.5  # so that errors on virtual pedals lie within twice the uncertainty in 95 % of cases
 FRAME_S = 0.046  # about; long enough for the memory of a pedal, short enough for many of them
-HIGH_PASSES_HZ = (0.0, 150.0, 350.0, 600.0, 900.0, 1400.0)  # before the curve; 0 is none
+HIGH_PASSES_HZ = (0.0, 350.0, 900.0, 1400.0)  # before the curve; 0 is none
 LOWEST_HZ = 60.0
 HIGHEST = 0.33  # of the sample rate; above it converters and digital filters leave the ways of analogue ones
 BANDS_PER_OCTAVE = 6
 LARGEST_SHIFT_S = 0.001  # either way, that a fit looks for beyond where it was told to look
-
-
-@dataclass(frozen=True)
-class Excerpt:
-    """Simultaneous pieces of dry and wet, (T,) each; wet was cut ``shift`` samples later than it should (a fraction).
-
-    ``time`` is where the piece begins, in samples of dry.
-    """
-
-    time: int
-    dry: np.ndarray
-    wet: np.ndarray
-    shift: np.ndarray  # (T,), samples
 
 
 @dataclass(frozen=True)
@@ -50,15 +38,15 @@ class Fit:
     explained : float
         Share of wet's power that the model explains, in [0, 1], corrected for what it would explain by chance.
     uncertainty : float
-        Standard error of ``delay`` in samples: spread between parts, and what the unknown above ``highest_hz`` may hide.
-    residual_delays : array, shape (E,)
-        For each excerpt, samples by which its wet trails that of all excerpts together.
-    precision : array, shape (E,)
+        Standard error of ``delay`` in samples: spread between parts, and phase that neither a delay nor the model accounts for.
+    residual_delays : array, shape (P,)
+        For each piece, samples by which its wet trails that of all pieces together.
+    precision : array, shape (P,)
         What each of these is worth: its inverse variance, up to a common factor.
     highest_hz : float
         Up to which frequency dry and wet were coherent.
-    high_pass_hz, curve
-        The first filter, and the weights of the ways to bend.
+    high_pass_hz : float
+        The first filter; 0 is none.
     """
 
     delay: float
@@ -69,47 +57,76 @@ class Fit:
     precision: np.ndarray
     highest_hz: float
     high_pass_hz: float
-    curve: np.ndarray
 
 
-def fit_delay(excerpts: Sequence[Excerpt], sample_rate: int, before: Fit | None = None) -> Fit | None:
-    """Fit filter, curve, filter to all excerpts and read off the delay; None where nothing of wet is explained by dry.
+class DelayFitter:
+    """Fits filter, curve, filter to pieces of a recording, again and again as their wet is cut anew.
 
-    ``before`` is a fit of nearly the same excerpts, whose high-pass and curve are where to begin.
+    Parameters
+    ----------
+    drys : sequence of array, shape (T,)
+        Pieces of dry, each longer than a frame.
+    sample_rate : int
+        Hz.
     """
-    frame = 2 ** round(np.log2(FRAME_S * sample_rate))
-    frequencies = np.arange(frame // 2 + 1) * sample_rate / frame
-    used = (frequencies > LOWEST_HZ) & (frequencies < HIGHEST * sample_rate)
-    if not excerpts:
-        return None
-    owner, wet = _wet_spectra(excerpts, frame, used, frequencies / sample_rate)
-    # Distortion that the model misses grows with the signal, so loud frames must not outweigh the others.
-    loudness = (np.abs(wet) ** 2).sum(1)
-    even = (1 / np.sqrt(loudness + 0.05 * np.median(loudness) + 1e-30)).astype(np.float32)[:, None]
-    wet = wet * even
-    scale = float(np.sqrt(np.mean([np.mean(np.square(e.dry, dtype=np.float64)) for e in excerpts])))
-    best: _Hammerstein | None = None
-    for cutoff_hz in (before.high_pass_hz,) if before else HIGH_PASSES_HZ:
-        bent = even * _bend([_high_pass(e.dry / scale, cutoff_hz, sample_rate) for e in excerpts], frame, used)
-        curve = best.curve if best else before.curve if before else np.array([0, 1, 0, 0, 0, 0], float)
-        found = _Hammerstein(bent, wet, cutoff_hz, curve)
-        best = found if best is None or found.misfit < best.misfit else best
-    assert best is not None
-    return _read_off(best, wet, owner, len(excerpts), frame, used, sample_rate)
 
+    def __init__(self, drys: Sequence[np.ndarray], sample_rate: int):
+        self.sample_rate, self.drys = sample_rate, drys
+        self.frame = 2 ** round(np.log2(FRAME_S * sample_rate))
+        frequencies = np.arange(self.frame // 2 + 1) * sample_rate / self.frame
+        self.used = (frequencies > LOWEST_HZ) & (frequencies < HIGHEST * sample_rate)
+        self.frequencies = frequencies[self.used]
+        self._scale = float(np.sqrt(np.mean([np.mean(np.square(dry, dtype=np.float64)) for dry in drys]))) or 1.0
+        self._bent: dict[float, np.ndarray] = {}
 
-def _wet_spectra(excerpts, frame, used, cycles_per_sample):
-    """Which excerpt each frame belongs to (N,), and its wet spectrum (N, F), the fraction of the cut taken back."""
-    window = np.hanning(frame + 1)[:-1].astype(np.float32)
-    owners, spectra = [], []
-    for number, excerpt in enumerate(excerpts):
-        count = len(excerpt.dry) // frame
-        pieces = excerpt.wet[: count * frame].reshape(count, frame) * window
-        middles = excerpt.shift[frame // 2 : count * frame : frame]
-        turn = np.exp(-2j * np.pi * middles[:, None] * cycles_per_sample[used]).astype(np.complex64)
-        spectra.append(rfft(pieces, axis=1)[:, used] * turn)
-        owners += [number] * count
-    return np.array(owners), np.concatenate(spectra)
+    def fit(
+        self,
+        wets: Sequence[np.ndarray],
+        shifts: Sequence[np.ndarray],
+        high_passes_hz: Sequence[float] = HIGH_PASSES_HZ,
+    ) -> Fit | None:
+        """The best fit over ``high_passes_hz``; None where dry explains nothing of wet.
+
+        ``wets`` are as long as the pieces of dry; ``shifts`` (T,) says by how many samples, a fraction, each sample of them
+        was cut later than it should.
+        """
+        owner, wet = self._wet_spectra(wets, shifts)
+        # Distortion that the model misses grows with the signal, so loud frames must not outweigh the others.
+        loudness = (np.abs(wet) ** 2).sum(1)
+        even = (1 / np.sqrt(loudness + 0.05 * np.median(loudness) + 1e-30)).astype(np.float32)[:, None]
+        best: _Hammerstein | None = None
+        for cutoff_hz in high_passes_hz:
+            curve = best.curve if best else np.array([0, 1, 0, 0, 0, 0], float)
+            found = _Hammerstein(even * self._bend(cutoff_hz), even * wet, cutoff_hz, curve)
+            best = found if best is None or found.misfit < best.misfit else best
+        assert best is not None
+        return _read_off(best, owner, len(wets), self.frame, self.used, self.sample_rate)
+
+    def _wet_spectra(self, wets, shifts):
+        """Which piece each frame belongs to (N,), and its wet spectrum (N, F), the fraction of the cut taken back."""
+        window = np.hanning(self.frame + 1)[:-1].astype(np.float32)
+        owners, spectra = [], []
+        for number, (wet, shift) in enumerate(zip(wets, shifts, strict=True)):
+            count = len(wet) // self.frame
+            pieces = wet[: count * self.frame].reshape(count, self.frame) * window
+            middles = shift[self.frame // 2 : count * self.frame : self.frame]
+            turn = np.exp(-2j * np.pi * middles[:, None] * self.frequencies / self.sample_rate).astype(np.complex64)
+            spectra.append(rfft(pieces, axis=1)[:, self.used] * turn)
+            owners += [number] * count
+        return np.array(owners), np.concatenate(spectra)
+
+    def _bend(self, cutoff_hz):
+        """Spectra (K, N, F) of dry bent in K ways: curves whose sum can be any soft or hard clipper, even or uneven."""
+        if cutoff_hz not in self._bent:
+            window = np.hanning(self.frame + 1)[:-1].astype(np.float32)
+            filtered = [_high_pass(dry / self._scale, cutoff_hz, self.sample_rate) for dry in self.drys]
+            pieces = [dry[: len(dry) // self.frame * self.frame].reshape(-1, self.frame) for dry in filtered]
+            frames = np.concatenate(pieces).astype(np.float32)
+            frames /= max(float(np.sqrt(np.mean(frames**2))), 1e-12)
+            size = np.abs(frames)
+            ways = [frames, np.tanh(0.5 * frames), np.tanh(2 * frames), np.tanh(8 * frames), size, np.tanh(2 * size)]
+            self._bent[cutoff_hz] = np.stack([rfft(way * window, axis=1)[:, self.used] for way in ways])
+        return self._bent[cutoff_hz]
 
 
 def _high_pass(dry, cutoff_hz, sample_rate):
@@ -118,35 +135,31 @@ def _high_pass(dry, cutoff_hz, sample_rate):
     return sosfilt(butter(1, cutoff_hz, "high", fs=sample_rate, output="sos"), dry)
 
 
-def _bend(drys, frame, used):
-    """Spectra (K, N, F) of dry bent in K ways: curves whose sum can be any soft or hard clipper, even or uneven."""
-    window = np.hanning(frame + 1)[:-1].astype(np.float32)
-    pieces = np.concatenate([dry[: len(dry) // frame * frame].reshape(-1, frame) for dry in drys]).astype(np.float32)
-    pieces /= max(float(np.sqrt(np.mean(pieces**2))), 1e-12)
-    size = np.abs(pieces)
-    ways = [pieces, np.tanh(0.5 * pieces), np.tanh(2 * pieces), np.tanh(8 * pieces), size, np.tanh(2 * size)]
-    return np.stack([rfft(way * window, axis=1)[:, used] for way in ways])
-
-
 class _Hammerstein:
-    """Curve, then filter, by alternating least squares, each frequency weighted by what is not yet explained there.
+    """Curve, then filter, by alternating least squares; frequencies and frames count by how well they are explained.
 
     With the noise of each frequency unknown, the likelihood is that of the sum of the logarithms of the residuals.
     """
 
     def __init__(self, bent, wet, high_pass_hz, curve, rounds=3):
-        power = (np.abs(wet) ** 2).sum(0) + 1e-20
         self.high_pass_hz, self.curve = high_pass_hz, curve
-        residual = power
+        trust = np.ones((len(wet), 1), np.float32)  # of each frame
         for round_ in range(rounds):
-            self.source = np.tensordot(self.curve.astype(np.float32), bent, 1)
+            source = np.tensordot(self.curve.astype(np.float32), bent, 1)
+            self.source, self.wet = source * trust, wet * trust
+            self.power = (np.abs(self.wet) ** 2).sum(0) + 1e-20
             self.source_power = (np.abs(self.source) ** 2).sum(0) + 1e-20
-            self.cross = (self.source.conj() * wet).sum(0)
-            residual = np.maximum(power - np.abs(self.cross) ** 2 / self.source_power, 1e-9 * power)
-            if round_ < rounds - 1:
-                weight = 1 / np.sqrt(np.maximum(savgol_filter(residual, 15, 1), 1e-9 * residual.max()))
-                self.curve = self._solve_curve(bent * (self.cross / self.source_power * weight), wet * weight)
-        self.power, self.misfit = power, float(np.log(residual / power).sum())
+            self.cross = (self.source.conj() * self.wet).sum(0)
+            left = np.maximum(self.power - np.abs(self.cross) ** 2 / self.source_power, 1e-9 * self.power)
+            if round_ == rounds - 1:
+                break
+            weight = 1 / np.sqrt(np.maximum(savgol_filter(left, 15, 1), 1e-9 * left.max()))
+            response = self.cross / self.source_power
+            missed = np.mean(np.abs((wet - source * response) * weight) ** 2, axis=1, keepdims=True)
+            trust = (1 / np.sqrt(missed + 0.3 * np.median(missed))).astype(np.float32)
+            trust /= trust.max()
+            self.curve = self._solve_curve(bent * (response * weight * trust), wet * (weight * trust))
+        self.misfit = float(np.log(left / self.power).sum())
         # The curve may fall and the filter invert; what counts is both.
         self.curve_sign = int(np.sign(np.vdot(bent[0], self.source).real))
 
@@ -159,7 +172,8 @@ class _Hammerstein:
         return np.linalg.solve(normal + 1e-6 * np.trace(normal) * np.eye(count), wanted)
 
 
-def _read_off(model, wet, owner, count, frame, used, sample_rate):
+def _read_off(model, owner, count, frame, used, sample_rate):
+    wet = model.wet
     frames, frequencies = len(wet), np.flatnonzero(used) * sample_rate / frame
     coherence = np.abs(model.cross) ** 2 / (model.source_power * model.power)
     coherent_power = float((coherence * model.power).sum() / model.power.sum())
@@ -168,7 +182,7 @@ def _read_off(model, wet, owner, count, frame, used, sample_rate):
     trusted = bands.mean(coherence) > max(0.05, 4 / frames)
     if trusted.sum() < 2 * BANDS_PER_OCTAVE:
         return None
-    delay, sign = bands.excess_delay(model.cross, model.source_power, coherence, trusted)
+    delay, sign, misfit = bands.excess_delay(model.cross, model.source_power, coherence, trusted)
 
     predicted = (model.source * (model.cross / model.source_power)).conj() * wet
     weight = np.where(trusted[bands.of], 1, 0) / model.power
@@ -186,19 +200,16 @@ def _read_off(model, wet, owner, count, frame, used, sample_rate):
         parts.append(bands.excess_delay(cross, (np.abs(model.source[mine]) ** 2).sum(0), coherence, trusted)[0])
     spread = float(np.std(parts, ddof=1) / np.sqrt(groups)) if groups > 1 else 1.0
     highest_hz = float(bands.centres[trusted][-1])
-    # A pole more or less above the highest frequency would hide this much; half of it is a fair standard error.
-    hidden = 0.5 * sample_rate / (np.pi**2 * highest_hz) * (1 - highest_hz / (0.5 * sample_rate)) ** 2
     polarity = sign * model.curve_sign
     return Fit(
         delay,
         polarity,
         explained,
-        float(np.hypot(spread, hidden)),
+        float(np.hypot(spread, misfit)),
         residual_delays,
         precision,
         highest_hz,
         model.high_pass_hz,
-        model.curve,
     )
 
 
@@ -236,7 +247,7 @@ class _Bands:
         return np.bincount(self.of, values) / self.sizes
 
     def excess_delay(self, cross, source_power, coherence, trusted):
-        """Delay in samples and sign of the filter ``cross / source_power`` beyond its minimum phase."""
+        """Delay in samples and sign of the filter ``cross / source_power`` beyond its minimum phase, and its misfit."""
         total = np.bincount(self.of, cross.real) + 1j * np.bincount(self.of, cross.imag)
         response = (total / np.bincount(self.of, source_power))[trusted]
         share = self.mean(coherence)[trusted]
@@ -249,7 +260,11 @@ class _Bands:
         agreement = (weight * turned).sum(1).real
         best = int(np.argmax(np.abs(agreement)))
         delay = delays[0] + 0.1 * parabolic_peak(np.abs(agreement), best)
-        return float(delay), int(np.sign(agreement[best]))
+        # If the phase that is left over were all a delay at the frequencies that decide, it would be this one.
+        left_over = np.sqrt(max(0.0, 2 * (1 - abs(agreement[best]) / weight.sum())))
+        deciding_hz = np.sqrt(np.average(self.centres[trusted] ** 2, weights=weight))
+        misfit = MISFIT_COUNTS * left_over * self.sample_rate / (2 * np.pi * deciding_hz)
+        return float(delay), 1 if agreement[best] >= 0 else -1, float(misfit)
 
     def _minimum_phase(self, magnitude, weight, trusted):
         """Phase (rad) of the minimum-phase filter with this magnitude: Bode's integral of the slope over log frequency.
@@ -260,8 +275,8 @@ class _Bands:
         place, level = np.log(self.centres[trusted]), np.log(magnitude)
         slopes = np.diff(level) / np.diff(place)
         top = place > place[-1] - np.log(2.1)
-        away = place[top] - np.average(place[top], weights=weight[top])
-        falling = min(float((weight[top] * away * level[top]).sum() / (weight[top] * away**2).sum()), 0.0)
+        away = place[top] - np.average(place[top], weights=weight[top] + 1e-9)
+        falling = min(float((weight[top] * away * level[top]).sum() / ((weight[top] * away**2).sum() + 1e-9)), 0.0)
         rising = max(slopes[:3].mean(), 0.0)
         grid = np.linspace(0.0, np.log(1e7), 4001)
         middle = (grid[1:] + grid[:-1]) / 2

@@ -17,7 +17,7 @@ from drywet.errors import SettingsError, SignalError
 
 REPAIRS = ("latency", "drift", "polarity", "fraction")
 DEFAULT_REPAIRS = ("latency", "drift", "polarity")
-DRIFT_WORTH_REPAIRING = 0.25  # samples, from start to end of the recording
+DRIFT_WORTH_REPAIRING = 1.0  # samples, from start to end of the recording
 SINC_TAPS = 128  # either way; interpolation error below -90 dB up to 0.9 of the band
 
 
@@ -44,8 +44,8 @@ def repair(
     alignment : Alignment
         As :func:`drywet.dataset.alignment.measure_alignment` found it.
     repairs : collection of str
-        ``latency``: whole samples are cut off; no value changes. ``drift``: wet is resampled to dry's clock where the drift
-        amounts to a quarter of a sample. ``polarity``: wet is negated where it is inverted. ``fraction``: wet is also
+        ``latency``: whole samples are cut off; no value changes. ``drift``: wet is resampled to dry's clock where the drift is
+        beyond doubt and amounts to a sample. ``polarity``: wet is negated where it is inverted. ``fraction``: wet is also
         moved by the rest of a sample (not by default: a model learns that, and interpolation touches every value).
 
     Raises
@@ -60,7 +60,8 @@ def repair(
         raise SettingsError(f"no repair is called {unknown[0]!r}; there are {', '.join(REPAIRS)}")
     actions = []
     drift = alignment.drift_ppm * 1e-6
-    turns = "drift" in repairs and abs(drift) * len(dry) >= DRIFT_WORTH_REPAIRING
+    certain = abs(alignment.drift_ppm) > 3 * alignment.drift_uncertainty_ppm
+    turns = "drift" in repairs and certain and abs(drift) * len(dry) >= DRIFT_WORTH_REPAIRING
     if turns:
         wet = soxr.resample(wet, sample_rate * (1 + drift), sample_rate, quality="VHQ")
         actions.append(f"wet resampled by {-1e6 * drift:+.2f} ppm, to the clock of dry")
