@@ -132,13 +132,14 @@ def _print_result(rows: list[dict], folder: Path, page: Path, interrupted: bool)
     if esr >= linear:
         out(
             "The model is no better than a filter. Likely causes: dry and wet are not aligned, the device has echoes or "
-            "compression that outlast the model's memory, noise, or too small a --budget"
+            "compression that outlast the model's memory, noise, or too small a --budget. `drywet check` on the recording "
+            "says which"
         )
     worst = max(rows, key=lambda row: abs(row["lag"]))
     if worst["lag"] != 0:
         out(
             f"shifted by {worst['lag']} samples {worst['clip']} would score {common.percent(worst['esr_best_lag'])}: check "
-            "the alignment"
+            "the alignment with `drywet align`"
         )
     out(f"report: {page}")
     if interrupted:

@@ -51,7 +51,8 @@ def load_pair(dry_path: Path | str, wet_path: Path | str, sample_rate: int | Non
         difference = abs(len(dry) - len(wet))
         raise SignalError(
             f"{wet_path}: has {len(wet)} samples, but {dry_path} has {len(dry)}; a pair is simultaneous and equally "
-            f"long. If both start together, cut the last {difference} samples ({difference / dry_rate:.3f} s) of {longer}"
+            f"long. {longer} is longer by {difference} samples ({difference / dry_rate:.3f} s). `drywet align {dry_path} "
+            f"{wet_path} --out aligned` finds where they lie and writes a copy that fits"
         )
     for path, signal in ((dry_path, dry), (wet_path, wet)):
         if not signal.any():
