@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 from planted_delays import RATE, dry_of, wet_of
 
 from drywet import audio
@@ -48,6 +49,14 @@ def test_without_out_it_says_what_it_would_do(late):
     assert "trails dry by 31" in done.stdout
     assert "inverted" in done.stdout
     assert "--out" in done.stdout
+
+
+def test_a_channel_of_a_stereo_file_is_aligned(late, tmp_path):
+    stereo = np.stack([audio.read(late / "other.wav")[0], audio.read(late / "dry.wav")[0]], axis=1)
+    soundfile.write(tmp_path / "stereo.wav", stereo, RATE, subtype="PCM_24")
+    assert "2 channels" in run("align", tmp_path / "stereo.wav", late / "wet.wav").stderr
+    done = run("align", tmp_path / "stereo.wav", late / "wet.wav", "--dry-channel", 2, "--json")
+    assert round(json.loads(done.stdout)["latency_samples"]) == 312
 
 
 def test_another_take_is_neither_believed_nor_written(late, tmp_path):

@@ -15,6 +15,8 @@ def align(
         "latency,drift,polarity", help="What to repair: any of latency, drift, polarity, fraction."
     ),
     latency: float = typer.Option(None, help="Samples by which wet trails, if you know better; also fractions."),
+    dry_channel: int = typer.Option(None, min=1, help="Which channel of a dry file of several, counted from 1."),
+    wet_channel: int = typer.Option(None, min=1, help="Which channel of a wet file of several."),
     max_offset: float = typer.Option(15.0, help="Largest latency looked for, in seconds, either way."),
     force: bool = typer.Option(False, "--force", help="Write over a copy that is there."),
     json_: bool = typer.Option(False, "--json", help="Print as JSON."),
@@ -33,7 +35,11 @@ def align(
     from drywet.dataset.repair import whole_samples
     from drywet.errors import SettingsError, SignalError, StorageError
 
-    with audio.open_reader(dry) as dry_reader, audio.open_reader(wet) as wet_reader:
+    channels = [None if channel is None else channel - 1 for channel in (dry_channel, wet_channel)]
+    with (
+        audio.open_reader(dry, channel=channels[0]) as dry_reader,
+        audio.open_reader(wet, channel=channels[1]) as wet_reader,
+    ):
         rate = dry_reader.sample_rate
         if wet_reader.sample_rate != rate:
             raise SignalError(
@@ -41,6 +47,7 @@ def align(
                 "convert one of them"
             )
         found = measure_alignment(dry_reader, wet_reader, rate, max_offset)
+        subtypes = (dry_reader.subtype, wet_reader.subtype)
     if latency is not None:
         found = replace(found, latency=latency, confidence=1.0)
     report = {"dry": str(dry), "wet": str(wet), "sample_rate": rate, **found.as_json(), "trusted": found.trusted}
@@ -59,17 +66,14 @@ def align(
                 raise StorageError(
                     f"{target}: is there already; choose another folder, or add --force to write over it"
                 )
+        wanted = [word.strip() for word in repair.split(",") if word.strip()]
         repaired = repair_recording(
-            audio.read(dry)[0],
-            audio.read(wet)[0],
-            found,
-            rate,
-            [word.strip() for word in repair.split(",") if word.strip()],
+            audio.read(dry, channel=channels[0])[0], audio.read(wet, channel=channels[1])[0], found, rate, wanted
         )
-        for target, signal in zip(targets, (repaired.pair.dry, repaired.pair.wet), strict=True):
-            # 24 bits hold what an interface records; a louder or float file keeps its values.
-            subtype = "PCM_24" if audio.peak_dbfs(signal) <= 0 else "FLOAT"
-            audio.write(target, signal, rate, subtype=subtype)
+        for target, signal, source in zip(targets, (repaired.pair.dry, repaired.pair.wet), subtypes, strict=True):
+            # 24 bits hold a file of 16 or 24; a float or louder one keeps its values as floats.
+            whole = source in ("PCM_16", "PCM_24") and audio.peak_dbfs(signal) < 0
+            audio.write(target, signal, rate, subtype="PCM_24" if whole else "FLOAT")
         report |= {"actions": list(repaired.actions), "out": str(out)}
         files.write_json(out / "alignment.json", report)
     if json_:
