@@ -44,7 +44,6 @@ def test_the_virtual_sd1_is_a_pedal_and_a_good_recording(dry, sd1, drive):
     check = check_pair(dry, sd1[drive], RATE)
     assert check.memory.kind == "pedal"
     assert check.status == "good", check.verdict
-    assert abs(check.alignment.latency) < 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from scipy.signal import butter, resample_poly, sosfilt
 from drywet.errors import SignalError
 
 RATE = 11_025  # Hz, about: where guitar has nearly all its power
-TAPS, LEAD = 96, 8  # 8.7 ms, of which 0.7 ms ahead
+TAPS, LEAD = 96, 8  # 8.7 ms, of which 0.7 ms look ahead
 CORNER_HZ = 700.0  # pedals of the Tube Screamer's family clip what lies above
 GAINS = (2.0, 8.0, 32.0)  # of the curves, for a loud sample of 1
 
@@ -25,12 +25,12 @@ class ShortModel:
     esr: float
 
 
-def fit_short_model(dry: np.ndarray, wet: np.ndarray, sample_rate: int) -> ShortModel:
+def fit_short_model(dry: np.ndarray, wet: np.ndarray, sample_rate: int, lead: int = LEAD) -> ShortModel:
     """Fit sums of filtered curves of dry to wet, in the least-squares sense, below 5 kHz.
 
     A parallel Hammerstein model [1]_: dry itself, tanh of dry and of dry above 700 Hz at three gains each, and two even
     curves, each through its own FIR filter of 8.7 ms. It has no memory beyond that, so what it cannot explain is noise,
-    a stronger nonlinearity, or a longer memory.
+    a stronger nonlinearity, or a longer memory. ``lead`` of the 96 taps look ahead.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def fit_short_model(dry: np.ndarray, wet: np.ndarray, sample_rate: int) -> Short
     normal = np.zeros((len(curves), TAPS, len(curves), TAPS))
     right = np.zeros((len(curves), TAPS))
     for i, one in enumerate(spectra):
-        right[i] = np.fft.irfft(one.conj() * spectrum, size)[taps - LEAD]
+        right[i] = np.fft.irfft(one.conj() * spectrum, size)[taps - lead]
         for j, other in enumerate(spectra[i:], start=i):
             normal[i, :, j] = np.fft.irfft(one.conj() * other, size)[between]
             normal[j, :, i] = normal[i, :, j].T
@@ -66,7 +66,7 @@ def fit_short_model(dry: np.ndarray, wet: np.ndarray, sample_rate: int) -> Short
     square[np.diag_indices_from(square)] += 1e-9 * len(wet)
     filters = cho_solve(cho_factor(square), right.ravel()).reshape(right.shape)
     total = sum(one * np.fft.rfft(taps_of, size) for one, taps_of in zip(spectra, filters, strict=True))
-    predicted = np.roll(np.fft.irfft(total, size), -LEAD)[: len(wet)]
+    predicted = np.roll(np.fft.irfft(total, size), -lead)[: len(wet)]
     esr = float(np.sum((wet - predicted) ** 2) / np.sum(wet**2))
     return ShortModel(wet, predicted, sample_rate / factor, esr)
 

@@ -26,7 +26,11 @@ from drywet.errors import SignalError
 SHORTEST_S = 3.0  # for what needs a model of the device
 FEW_SAMPLES = 1.0  # of latency, that no model minds
 UNRELATED_ESR = 0.8  # what a wrong take leaves unexplained at least; a fuzz: 0.12, a chorus: 0.5
-SWAPPED_RATIO, SWAPPED_ESR = 3.0, 0.015  # the wrong way explains at least 5 times worse for every overdrive measured
+SWAPPED_RATIO, SWAPPED_ESR = (
+    2.0,
+    0.015,
+)  # overdrives the wrong way: 2.5 and more; reverb, echo the right way: 1.5 at most
+SWAPPED_LEAD = 40  # taps, 3.6 ms
 LOUD_DC = 0.001  # of full scale, -60 dBFS
 
 
@@ -216,7 +220,10 @@ def _models(excerpt: Excerpt, sample_rate: int) -> tuple[ShortModel | None, Memo
     model = fit_short_model(excerpt.dry, excerpt.wet, sample_rate)
     memory = measure_memory(excerpt.dry, model)
     linear_esr = measures.best_linear_esr(excerpt.dry, excerpt.wet)
-    swapped_esr = fit_short_model(excerpt.wet, excerpt.dry, sample_rate).esr if model.esr > SWAPPED_ESR else None
+    # The latency of a swapped pair may be a millisecond off, for the undone filters of a device are not minimum phase.
+    swapped_esr = None
+    if model.esr > SWAPPED_ESR:
+        swapped_esr = fit_short_model(excerpt.wet, excerpt.dry, sample_rate, lead=SWAPPED_LEAD).esr
     return model, memory, linear_esr, swapped_esr
 
 
