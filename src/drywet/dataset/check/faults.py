@@ -164,8 +164,9 @@ def _dropouts(
         resolution = nearest[nearest > 0].min()
         enter, leave = steps_before[-1], steps_after[0]
         motion_before, motion_after = np.median(steps_before[-9:-1]), np.median(steps_after[1:9])
-        # Music that fades into a rest of zeros, and begins after it, does so without a step.
+        # Music fades into a rest of zeros and begins after it: without a step, and quiet before it.
         stepped = samples[start] != 0 or enter > 2 * motion_before or leave > 2 * motion_after
+        stepped = stepped or np.abs(before[-17:-1]).max() > 0.15 * np.sqrt(np.mean(before**2))
         too_long = min(motion_before, motion_after) * length > 40 * resolution and max(enter, leave) > 8 * resolution
         cut_out = samples[start] == 0 and enter > 4 * motion_before and leave > 4 * motion_after
         if (stepped and too_long) or (cut_out and min(enter, leave) > 40 * resolution):
