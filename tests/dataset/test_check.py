@@ -44,6 +44,7 @@ def test_the_virtual_sd1_is_a_pedal_and_a_good_recording(dry, sd1, drive):
     check = check_pair(dry, sd1[drive], RATE)
     assert check.memory.kind == "pedal"
     assert check.status == "good", check.verdict
+    assert abs(check.alignment.latency) < 2
 
 
 @pytest.mark.parametrize(
