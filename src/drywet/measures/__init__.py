@@ -3,13 +3,36 @@
 Training, evaluation and report share these, so the loss and the published figure cannot drift apart.
 """
 
+from drywet.measures.bands import ThirdOctaves, third_octave_esr
 from drywet.measures.error import apply_pre_emphasis, dc_error, esr, mae, mse, power
+from drywet.measures.features import (
+    Difference,
+    centroid_difference_percent,
+    centroid_hz,
+    crest_db,
+    crest_difference_db,
+    rms_db,
+    rms_difference_db,
+)
 from drywet.measures.lag import best_lag_esr, published_compatible_esr
 from drywet.measures.linear import best_linear_esr, best_linear_prediction
-from drywet.measures.spectral import mrstft
+from drywet.measures.loudness import (
+    integrated_loudness,
+    k_weighting,
+    loudness_difference,
+    short_term_loudness,
+    short_term_loudness_difference,
+)
+from drywet.measures.masking import noise_to_mask_ratio_db
+from drywet.measures.matched import Matched, matched_error, null_depth_db
+from drywet.measures.onsets import onsets, transient_esr
+from drywet.measures.spectral import log_mel_error, mrstft
 from drywet.measures.weighting import a_weighted_esr, a_weighting, a_weighting_filter, apply_a_weighting
 
 __all__ = [
+    "Difference",
+    "Matched",
+    "ThirdOctaves",
     "a_weighted_esr",
     "a_weighting",
     "a_weighting_filter",
@@ -18,11 +41,29 @@ __all__ = [
     "best_lag_esr",
     "best_linear_esr",
     "best_linear_prediction",
+    "centroid_difference_percent",
+    "centroid_hz",
+    "crest_db",
+    "crest_difference_db",
     "dc_error",
     "esr",
+    "integrated_loudness",
+    "k_weighting",
+    "log_mel_error",
+    "loudness_difference",
     "mae",
+    "matched_error",
     "mrstft",
     "mse",
+    "noise_to_mask_ratio_db",
+    "null_depth_db",
+    "onsets",
     "power",
     "published_compatible_esr",
+    "rms_db",
+    "rms_difference_db",
+    "short_term_loudness",
+    "short_term_loudness_difference",
+    "third_octave_esr",
+    "transient_esr",
 ]

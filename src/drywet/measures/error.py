@@ -3,6 +3,7 @@
 import numpy as np
 
 from drywet.errors import SignalError
+from drywet.measures.arrays import namespace
 
 
 def power(signal):
@@ -94,3 +95,25 @@ def check_shapes(wet, predicted):
     """SignalError if the two signals differ in shape."""
     if wet.shape != predicted.shape:
         raise SignalError(f"wet has shape {tuple(wet.shape)}, predicted {tuple(predicted.shape)}")
+
+
+def check_finite(*clips):
+    """SignalError if a signal, array or tensor, holds NaN or infinity."""
+    for name, clip in zip(("wet", "predicted"), clips, strict=False):
+        if not namespace(clip).isfinite(clip).all():
+            raise SignalError(f"{name} holds NaN or infinity")
+
+
+def clip_pair(wet, predicted):
+    """Both signals as float64 arrays (T,), for measures of one whole clip that are made for numpy only.
+
+    SignalError if the shapes differ, are not (T,), a sample is not finite, or wet is silent.
+    """
+    check_shapes(wet, predicted)
+    wet, predicted = (np.asarray(signal, np.float64) for signal in (wet, predicted))
+    if wet.ndim != 1:
+        raise SignalError(f"expected one clip of shape (T,), got shape {wet.shape}")
+    check_finite(wet, predicted)
+    if not wet.any():
+        raise SignalError("wet is silent, so an error relative to it is undefined")
+    return wet, predicted

@@ -1,0 +1,89 @@
+"""The beginnings of notes, and how well a prediction does there."""
+
+import numpy as np
+from scipy.ndimage import maximum_filter1d, median_filter
+from scipy.signal import get_window
+
+from drywet.errors import SignalError
+from drywet.measures.arrays import frames
+from drywet.measures.error import check_finite, check_shapes, esr
+
+FRAME_S = 0.0116  # about: a power of two of samples, 512 at 44.1 kHz; a quarter of it from frame to frame
+COMPRESSION = 1000.0  # magnitudes count by their logarithm down to 60 dB below the loudest bin
+THRESHOLD = 0.25  # of flux above its local median, in nepers averaged over bins
+LOCAL_S = 0.1  # either side, of that median
+CLOSEST_S = 0.05  # between onsets
+BEFORE_S, AFTER_S = 0.002, 0.020  # the window of a transient around its onset
+
+
+def onsets(dry, sample_rate):
+    """Samples at which notes begin in a dry signal, ascending; int array of shape (N,), possibly empty.
+
+    Spectral flux: the rise of the log magnitude from frame to frame, summed over the bins that rise [1]_, picked where it is
+    the largest within 50 ms and stands out from its local median. Each pick is then moved to the sample after which
+    the energy of the differenced signal rises most within a millisecond. Decisions, so for numpy arrays only.
+
+    SignalError if the signal is not of shape (T,), shorter than 50 ms, silent, or not finite.
+
+    References
+    ----------
+    .. [1] J. P. Bello et al., "A tutorial on onset detection in music signals", IEEE Trans. Speech and Audio Processing
+       13 (5), 2005, section III-B; S. Dixon, "Onset detection revisited", DAFx 2006.
+    """
+    dry = np.asarray(dry, np.float64)
+    if dry.ndim != 1 or len(dry) < CLOSEST_S * sample_rate:
+        raise SignalError(f"onsets need one clip of 50 ms or more; got shape {dry.shape} at {sample_rate} Hz")
+    check_finite(dry)
+    if not dry.any():
+        raise SignalError("dry is silent, so no note begins in it")
+    length = 2 ** round(np.log2(FRAME_S * sample_rate))
+    hop = length // 4
+    padded = np.pad(dry, (length, length))  # a note may begin with the clip
+    magnitude = np.abs(np.fft.rfft(frames(padded, length, hop) * get_window("hann", length)))
+    level = np.log1p(COMPRESSION * magnitude / magnitude.max())
+    rise = np.maximum(level[2:] - level[:-2], 0).mean(-1)  # frames that overlap by half
+    per_second = sample_rate / hop
+    local = median_filter(rise, 2 * round(LOCAL_S * per_second) + 1, mode="nearest")
+    largest = maximum_filter1d(rise, 2 * round(CLOSEST_S * per_second / 2) + 1)
+    picked = np.flatnonzero((rise == largest) & (rise > local + THRESHOLD))
+    centres = (picked + 2) * hop - length // 4  # flux is largest while the onset is entering the second frame
+    found = [_sharpest_rise(dry, centre, length, sample_rate) for centre in centres]
+    found.sort()
+    return np.array([t for i, t in enumerate(found) if i == 0 or t - found[i - 1] > CLOSEST_S * sample_rate / 2], int)
+
+
+def transient_esr(dry, wet, predicted, sample_rate):
+    """Error-to-signal ratio from 2 ms before to 20 ms after each onset of the dry signal, a float.
+
+    Energies are summed over all these windows, then divided. Picks are where a model's memory and its slew are tried, and
+    where a listener tells two sounds apart; in the whole clip they weigh little. ``wet`` is taken to be aligned with dry.
+    For numpy arrays only.
+
+    SignalError if the shapes differ, no note begins in dry, or wet is silent in all the windows.
+    """
+    check_shapes(wet, predicted)
+    check_shapes(wet, dry)
+    begun = onsets(dry, sample_rate)
+    if not len(begun):
+        raise SignalError("no note begins in dry, so there is no transient to compare")
+    near = np.zeros(len(dry), bool)
+    for t in begun:
+        near[max(0, t - round(BEFORE_S * sample_rate)) : t + round(AFTER_S * sample_rate)] = True
+    check_finite(wet, predicted)
+    return float(esr(np.asarray(wet, np.float64)[near], np.asarray(predicted, np.float64)[near]))
+
+
+def _sharpest_rise(dry, centre, length, sample_rate):
+    """The sample near ``centre`` from which on a millisecond holds most compared with the three before."""
+    after, before = max(1, round(0.001 * sample_rate)), max(1, round(0.003 * sample_rate))
+    first = max(0, centre - length)
+    stop = min(len(dry), centre + length)
+    piece = np.diff(dry[max(0, first - before - 1) : stop + after], prepend=0.0)
+    piece = np.pad(piece, (before - min(before, first), 0))
+    energy = np.concatenate([[0.0], np.cumsum(np.square(piece))])
+    t = np.arange(before, len(piece) - after + 1)
+    if not len(t):
+        return first
+    loud = (energy[t + after] - energy[t]) / after
+    quiet = (energy[t] - energy[t - before]) / before
+    return first + int(np.argmax(loud / (quiet + 1e-3 * loud.max() + 1e-300) * (loud > 0.1 * loud.max())))
