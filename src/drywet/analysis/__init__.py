@@ -3,7 +3,12 @@
 The training run is the unit of replication. Clips scored by one model share its weights, so they are not replicates.
 """
 
+from drywet.analysis.analyze import Analysis, analyze
+from drywet.analysis.claims import judge, judge_equal
+from drywet.analysis.comparison import LevelComparison
+from drywet.analysis.conclusions import Conclusion
 from drywet.analysis.describe import decibels, describe_esr
+from drywet.analysis.holm import holm
 from drywet.analysis.results import ClipScore, Factor, RunResult, StudyResults, Validation, read_run, read_study
 from drywet.analysis.summary import (
     Comparison,
@@ -18,17 +23,24 @@ from drywet.analysis.summary import (
 from drywet.analysis.tables import write_tables
 
 __all__ = [
+    "Analysis",
     "ClipScore",
     "Comparison",
+    "Conclusion",
     "Factor",
     "FactorSummary",
+    "LevelComparison",
     "LevelSummary",
     "RunResult",
     "StudyResults",
     "Trial",
     "Validation",
+    "analyze",
     "decibels",
     "describe_esr",
+    "holm",
+    "judge",
+    "judge_equal",
     "limits_in_words",
     "read_run",
     "read_study",

@@ -36,6 +36,7 @@ class ClipScore:
     start: int | None = None  # the clip is dry[start:stop] when it is a part of a longer file
     stop: int | None = None
     latency: int = 0  # samples by which wet trails dry in their files
+    panel: Mapping[str, float] = field(default_factory=dict)  # further measures, see evaluation.panel; NaN: undefined
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,11 @@ class RunResult:
         return _number(self.provenance.get("train_seconds"))
 
     @property
+    def updates(self) -> float:
+        """Updates of the weights; NaN when unknown."""
+        return _number(self.provenance.get("updates"))
+
+    @property
     def parameters(self) -> int | None:
         """Number of trained parameters."""
         value = _number(self.provenance.get("parameters"))
@@ -166,6 +172,7 @@ class StudyResults:
     runs: tuple[RunResult, ...]
     dataset: Mapping[str, Any] = field(default_factory=dict)
     dataset_sha256: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)  # the whole study file
 
     @cached_property
     def scored(self) -> tuple[RunResult, ...]:
@@ -242,6 +249,7 @@ def read_study(folder: Path | str) -> StudyResults:
         runs=tuple(runs),
         dataset=read_toml(manifest) if manifest.is_file() else {},
         dataset_sha256=str(study.get("dataset_sha256", "")),
+        settings=study.get("settings") or {},
     )
 
 
@@ -311,6 +319,7 @@ def _clip_score(row: Any, folder: Path, path: Path) -> ClipScore:
         start=_sample_index(row.get("start"), path),
         stop=_sample_index(row.get("stop"), path),
         latency=int(_number(row.get("latency"), 0)),
+        panel={str(name): _number(value) for name, value in _table(row.get("panel") or {}, path).items()},
     )
 
 
