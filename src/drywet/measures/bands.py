@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from drywet.errors import SignalError
-from drywet.measures.arrays import like, namespace
+from drywet.measures.arrays import fourier, like, namespace
 from drywet.measures.error import check_finite, check_shapes
 
 LOWEST, HIGHEST = -16, 13  # third octaves from 1 kHz: 25 Hz to 20 kHz
@@ -86,6 +86,6 @@ def _faded(length, samples):
 
 def _energies(signal, bins, stack):
     """Energy between neighbouring ``bins``, shape (..., N), in the units of a sum of squares over time (Parseval)."""
-    spectrum = namespace(signal).fft.rfft(signal)
+    spectrum = fourier(signal).rfft(signal)
     density = (spectrum.real**2 + spectrum.imag**2) * (2 / signal.shape[-1])
     return stack([density[..., low:high].sum(-1) for low, high in pairwise(bins)], -1)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import get_window
 
 from drywet.errors import SignalError
-from drywet.measures.arrays import frames, like, namespace
+from drywet.measures.arrays import fourier, frames, like, namespace
 from drywet.measures.error import clip_pair
 
 FRAME_S = 0.05  # four periods of a low E
@@ -65,7 +65,7 @@ def centroid_hz(signal, sample_rate):
     cut, _ = _cut(signal, sample_rate, 0.0)
     window = like(get_window("hann", cut.shape[-1]), signal)
     frequency = like(np.fft.rfftfreq(cut.shape[-1], 1 / sample_rate), signal)
-    magnitude = abs(namespace(signal).fft.rfft(cut * window))
+    magnitude = abs(fourier(signal).rfft(cut * window))
     total = magnitude.sum(-1)
     return (magnitude * frequency).sum(-1) / (total + (total == 0))
 

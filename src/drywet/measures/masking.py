@@ -6,6 +6,7 @@ Made for codecs, and not validated on pedals: it ranks, it does not replace a li
 from functools import lru_cache
 
 import numpy as np
+from scipy.fft import rfft
 from scipy.signal import get_window, lfilter
 
 from drywet.errors import SignalError
@@ -13,12 +14,12 @@ from drywet.measures.arrays import frames
 from drywet.measures.error import clip_pair
 
 FRAME_S = 0.0427  # about: a power of two of samples, 2048 at 44.1 and 48 kHz; half of it from frame to frame
-PLAYBACK_DB_SPL = 92.0
+PLAYBACK_DB_SPL = 92.0  # of a sine with the peak of wet, in its FFT bin
 LOWEST_HZ, HIGHEST_HZ, BAND_BARK = 80.0, 18_000.0, 0.25
 FLOOR_DB = -100.0
 
 
-def noise_to_mask_ratio_db(wet, predicted, sample_rate, playback_db_spl=PLAYBACK_DB_SPL):
+def noise_to_mask_ratio_db(wet, predicted, sample_rate):
     """Total noise-to-mask ratio: mean over frames and critical bands of error over masking threshold, in dB; a float.
 
     Below about -10 dB the error is likely to be hidden, above 0 dB it is likely to be heard: codec figures, for the
@@ -38,7 +39,6 @@ def noise_to_mask_ratio_db(wet, predicted, sample_rate, playback_db_spl=PLAYBACK
     ----------
     wet, predicted : array, shape (T,), T at least one frame (46 ms at 44.1 kHz)
     sample_rate : int
-    playback_db_spl : float
 
     Returns
     -------
@@ -61,7 +61,7 @@ def noise_to_mask_ratio_db(wet, predicted, sample_rate, playback_db_spl=PLAYBACK
     if len(wet) < length:
         raise SignalError(f"{len(wet)} samples are shorter than a frame of the ear model, {length}")
     ear = _ear(sample_rate, length)
-    scale = 10 ** (playback_db_spl / 20) / np.abs(wet).max()
+    scale = 10 ** (PLAYBACK_DB_SPL / 20) / np.abs(wet).max()
     heard_wet, heard_predicted = (ear.spectrum(signal, scale) for signal in (wet, predicted))
     noise = np.maximum(np.square(heard_wet - heard_predicted) @ ear.bands, 1e-12)
     if not np.any(heard_wet != heard_predicted):
@@ -100,7 +100,7 @@ class _Ear:
 
     def spectrum(self, signal, scale):
         """Weighted magnitudes, as sound pressure re 20 uPa: a sine of amplitude 1 / scale * p has p in its bin; (F, K)."""
-        spectrum = np.fft.rfft(frames(signal, self.length, self.length // 2) * self.window)
+        spectrum = rfft(frames(signal, self.length, self.length // 2) * self.window)
         return np.abs(spectrum) * (scale * 2 / self.window.sum() * self.weights)
 
     def mask(self, energies):

@@ -1,6 +1,7 @@
 """The beginnings of notes, and how well a prediction does there."""
 
 import numpy as np
+from scipy.fft import rfft
 from scipy.ndimage import maximum_filter1d, median_filter
 from scipy.signal import get_window
 
@@ -39,7 +40,7 @@ def onsets(dry, sample_rate):
     length = 2 ** round(np.log2(FRAME_S * sample_rate))
     hop = length // 4
     padded = np.pad(dry, (length, length))  # a note may begin with the clip
-    magnitude = np.abs(np.fft.rfft(frames(padded, length, hop) * get_window("hann", length)))
+    magnitude = np.abs(rfft(frames(padded, length, hop) * get_window("hann", length)))
     level = np.log1p(COMPRESSION * magnitude / magnitude.max())
     rise = np.maximum(level[2:] - level[:-2], 0).mean(-1)  # frames that overlap by half
     per_second = sample_rate / hop

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.signal import get_window
 
 from drywet.errors import SignalError
-from drywet.measures.arrays import frames, like, namespace
+from drywet.measures.arrays import fourier, frames, like, namespace
 from drywet.measures.error import check_finite, check_shapes
 
 RESOLUTIONS = (
@@ -140,5 +140,5 @@ def mel_filters(sample_rate, fft_size, bands=MEL_BANDS):
 
 
 def _magnitude(signal, fft_size, hop, window, floor_energy):  # (..., F, fft_size // 2 + 1)
-    spectrum = namespace(signal).fft.rfft(frames(signal, len(window), hop) * window, fft_size)
+    spectrum = fourier(signal).rfft(frames(signal, len(window), hop) * window, fft_size)
     return (spectrum.real**2 + spectrum.imag**2 + floor_energy) ** 0.5

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.fft import next_fast_len
 
-from drywet.measures.arrays import like, namespace
+from drywet.measures.arrays import fourier, like
 from drywet.measures.error import esr
 
 IMPULSE_RESPONSE_SECONDS = 0.012
@@ -63,7 +63,7 @@ def a_weighting_filter(sample_rate):
 
 def apply_a_weighting(signal, sample_rate):
     """``signal`` through :func:`a_weighting_filter`, from silence before its first sample; same shape (..., T)."""
-    fft = namespace(signal).fft
+    fft = fourier(signal)
     taps = like(a_weighting_filter(sample_rate), signal)
     length = signal.shape[-1]
     size = next_fast_len(length + len(taps) - 1, real=True)
