@@ -46,6 +46,7 @@ def _mount() -> None:
         devices,
         doctor,
         evaluate,
+        listen,
         models,
         render,
         report,
@@ -60,6 +61,7 @@ def _mount() -> None:
     app.command()(models.models)
     app.command()(render.render)
     app.command()(report.report)
+    app.command()(listen.listen)
     app.command()(check.check)
     app.command()(align.align)
     app.command()(capture.capture)

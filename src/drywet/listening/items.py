@@ -1,0 +1,253 @@
+"""What is listened to: excerpts of clips as the device plays them, as each model does, and as the anchors do."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from drywet import audio, measures
+from drywet.analysis import ClipScore, RunResult, read_run, read_study
+from drywet.dataset.pair import load_pair, take_out_latency
+from drywet.errors import AudioFileError, RunError, SettingsError
+from drywet.evaluation import panel
+from drywet.listening.anchors import REFERENCE, make_anchor
+
+MAX_SIGNALS = 12  # on one screen (ITU-R BS.1534-3)
+MAX_ITEMS = 8  # with a dozen signals each, more is longer than ears stay sharp
+EXCERPT_SECONDS = 10.0  # about 10 s, not more than 12 (ITU-R BS.1534-3)
+FADE_SECONDS = 0.01  # at both ends, so that a loop does not click
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One version of an excerpt.
+
+    Attributes
+    ----------
+    condition : str
+        Which version: the name of a model, or the role itself.
+    role : str
+        ``"reference"``, ``"model"``, or one of the anchors.
+    samples : array, shape (T,)
+    measures : mapping
+        What the measures say about it against the reference; empty for the reference.
+    """
+
+    condition: str
+    role: str
+    samples: np.ndarray
+    measures: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Item:
+    """An excerpt in all its versions, the reference first; all of one length and one ``sample_rate`` in Hz."""
+
+    name: str
+    sample_rate: int
+    sounds: tuple[Sound, ...]
+
+
+@dataclass(frozen=True)
+class Material:
+    """Items to listen to, and in ``notes`` what was left out and why."""
+
+    items: tuple[Item, ...]
+    notes: tuple[str, ...]
+
+
+def collect_items(
+    folders: Sequence[Path | str],
+    *,
+    clips: Sequence[str] = (),
+    models: Sequence[str] = (),
+    anchors: Sequence[str] = (),
+    seconds: float = EXCERPT_SECONDS,
+) -> Material:
+    """Excerpts from evaluated runs and studies: the loudest ``seconds`` of each clip.
+
+    An item is a clip at one knob position; its models are those that were scored on that very recording. The runs of a
+    study that differ in knob positions alone count as one model, heard on several items.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        Run folders and study folders.
+    clips : sequence of str
+        Which clips, by name; up to eight, evenly chosen, unless given.
+    models : sequence of str
+        Which models, by name, by number in the study or by run folder. Unless given: every run that is named itself, and
+        of a study the best, the median and the worst by ESR.
+    anchors : sequence of str
+        Roles of :mod:`drywet.listening.anchors`.
+
+    Raises
+    ------
+    RunError
+        If a folder holds no run, or no run has been evaluated.
+    SettingsError
+        If a clip or model is unknown, or more than twelve signals would stand on one screen.
+    AudioFileError, SignalError
+        If the sounds of a chosen clip cannot be used.
+    """
+    chosen, notes = _choose_models(folders, models)
+    signals = len(chosen) + 1 + len(anchors)
+    if signals > MAX_SIGNALS:
+        raise SettingsError(
+            f"{len(chosen)} models, the reference and {len(anchors)} anchors are {signals} signals on one screen, at most "
+            f"{MAX_SIGNALS} can be compared (ITU-R BS.1534-3). Choose fewer with --models"
+        )
+    recordings = _recordings(chosen)
+    unknown = [
+        name for name in clips if name not in {score.clip for versions in recordings for score in versions.values()}
+    ]
+    if unknown:
+        known = sorted({score.clip for versions in recordings for score in versions.values()})
+        raise SettingsError(f"no clip named {unknown[0]!r} in these runs; they were scored on {', '.join(known)}")
+    if clips:
+        recordings = [each for each in recordings if next(iter(each.values())).clip in clips]
+    elif len(recordings) > MAX_ITEMS:
+        places = np.linspace(0, len(recordings) - 1, MAX_ITEMS).round().astype(int)
+        notes.append(
+            f"{MAX_ITEMS} of {len(recordings)} recordings are heard, more would tire the listener; choose others with --clips"
+        )
+        recordings = [recordings[place] for place in places]
+    incomplete = [each for each in recordings if len(each) < len(chosen)]
+    notes += [
+        f"{next(iter(each.values())).clip}: not played by {', '.join(sorted(set(chosen) - set(each)))}"
+        for each in incomplete
+    ]
+    names = distinct(next(iter(each.values())).clip for each in recordings)
+    items = [_excerpt(name, each, anchors, seconds) for name, each in zip(names, recordings, strict=True)]
+    return Material(tuple(items), tuple(notes))
+
+
+def _choose_models(
+    folders: Sequence[Path | str], wanted: Sequence[str]
+) -> tuple[dict[str, list[RunResult]], list[str]]:
+    """Models by name, each with its runs (one per knob position), and notes on runs that cannot be heard."""
+    known: dict[str, list[RunResult]] = {}
+    default: list[str] = []
+    notes: list[str] = []
+
+    def add(name: str, runs: list[RunResult]) -> str:
+        name = distinct([*known, name])[-1]
+        known[name] = runs
+        return name
+
+    for folder in map(Path, folders):
+        if not (folder / "study.json").is_file():
+            run = read_run(folder)
+            if not run.clips:
+                raise RunError(f"{folder}: {run.missing}. Evaluate it before listening to it")
+            default.append(add(run.name, [run]))
+            continue
+        results = read_study(folder)
+        notes += [f"{run.folder.name}: {run.missing}, so it is not heard" for run in results.runs if not run.clips]
+        varied = [factor.name for factor in results.factors if not factor.is_control]
+        models: dict[str, list[RunResult]] = {}
+        for run in results.scored:
+            models.setdefault(" ".join(run.factors[factor] for factor in varied) or results.title, []).append(run)
+        ordered = [add(name, models[name]) for name in sorted(models, key=lambda name: _mean_esr(models[name]))]
+        if len(ordered) > 3:
+            notes.append(f"3 of {len(ordered)} models are heard: best, median and worst by ESR; choose with --models")
+            ordered = [ordered[0], ordered[(len(ordered) - 1) // 2], ordered[-1]]
+        default += ordered
+    if not known:
+        raise RunError(f"{folders[0]}: none of its runs has been evaluated, so there is nothing to listen to")
+    names = [_find(word, known) for word in wanted] or default
+    return {name: known[name] for name in names}, notes
+
+
+def _find(word: str, models: Mapping[str, list[RunResult]]) -> str:
+    for name, runs in models.items():
+        if word == name or any(word in (run.folder.name, str(run.number), run.id) for run in runs):
+            return name
+    raise SettingsError(f"no model {word!r}; there are: {', '.join(models)}")
+
+
+def _mean_esr(runs: Sequence[RunResult]) -> float:
+    return float(np.exp(np.mean([np.log(max(run.geometric_mean_esr, 1e-12)) for run in runs])))
+
+
+def _recordings(models: Mapping[str, list[RunResult]]) -> list[dict[str, ClipScore]]:
+    """For each recording the models that were scored on it."""
+    recordings: dict[object, dict[str, ClipScore]] = {}
+    for name, runs in models.items():
+        for run in runs:
+            for score in run.clips:
+                if score.wet is None or score.dry is None or score.predicted is None:
+                    raise AudioFileError(
+                        f"{run.folder}: clip {score.clip!r} does not name its sound files; evaluate again"
+                    )
+                key = (score.wet.resolve(), score.start, score.stop, score.latency)
+                recordings.setdefault(key, {})[name] = score
+    return list(recordings.values())
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names, with a number behind those that are taken."""
+    taken: dict[str, None] = {}
+    for name in names:
+        unique, number = name, 1
+        while unique in taken:
+            number += 1
+            unique = f"{name} ({number})"
+        taken[unique] = None
+    return list(taken)
+
+
+def _excerpt(name: str, versions: Mapping[str, ClipScore], anchors: Sequence[str], seconds: float) -> Item:
+    first = next(iter(versions.values()))
+    assert first.dry is not None
+    assert first.wet is not None
+    pair = load_pair(first.dry, first.wet)
+    pair = take_out_latency(pair, first.latency, str(first.wet))[first.start : first.stop]
+    rate = pair.sample_rate
+    length = min(len(pair), round(seconds * rate))
+    begin = loudest(pair.wet, length)
+    heard = slice(begin, begin + length)
+    dry, wet = pair.dry[heard], pair.wet[heard]
+    sounds = [Sound(REFERENCE, REFERENCE, wet)]
+    for model, score in versions.items():
+        assert score.predicted is not None
+        predicted, _ = audio.read(score.predicted, sample_rate=rate)
+        if len(predicted) != len(pair):
+            raise AudioFileError(
+                f"{score.predicted}: has {len(predicted)} samples, its clip {score.clip!r} has {len(pair)}. Evaluate again"
+            )
+        sounds.append(Sound(model, MODEL, predicted[heard], measure_sound(dry, wet, predicted[heard], rate)))
+    for role in anchors:
+        samples = make_anchor(role, dry, wet, rate)
+        sounds.append(Sound(role, role, samples, measure_sound(dry, wet, samples, rate)))
+    return Item(name, rate, tuple(sounds))
+
+
+def measure_sound(
+    dry: np.ndarray | None, wet: np.ndarray, predicted: np.ndarray, sample_rate: int
+) -> dict[str, float | None]:
+    """ESR and the panel of the very excerpt that is heard, before levels are matched."""
+    esr = float(measures.esr(np.asarray(wet, np.float64), np.asarray(predicted, np.float64)))
+    values = {"esr": esr, **panel.measure_clip(wet if dry is None else dry, wet, predicted, sample_rate)}
+    if dry is None:
+        values["transient_esr"] = None  # its onsets are those of dry
+    return values
+
+
+def loudest(signal: np.ndarray, length: int) -> int:
+    """Where the ``length`` samples with the most energy begin."""
+    energy = np.concatenate([[0.0], np.cumsum(np.square(signal, dtype=np.float64))])
+    return int(np.argmax(energy[length:] - energy[: len(energy) - length]))
+
+
+def fade_ends(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """``samples`` with raised-cosine fades at both ends, shape (T,)."""
+    length = min(round(FADE_SECONDS * sample_rate), len(samples) // 2)
+    fade = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))
+    faded = np.array(samples, np.float64)
+    faded[:length] *= fade
+    faded[len(faded) - length :] *= fade[::-1]
+    return faded
