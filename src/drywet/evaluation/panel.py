@@ -132,7 +132,7 @@ PANEL: tuple[Measure, ...] = (
         "dB",
         "lower",
         "Median over frames of how far the crest factors (peak over RMS) are apart: too squashed, or too spiky.",
-        lambda dry, wet, predicted, rate: measures.crest_difference_db(wet, predicted, rate),
+        lambda dry, wet, predicted, rate: measures.crest_difference_db(wet, predicted, rate).median,
     ),
     Measure(
         "centroid_difference_percent",
@@ -140,7 +140,7 @@ PANEL: tuple[Measure, ...] = (
         "%",
         "lower",
         "Median over frames of how far the spectral centroids are apart: too dark, or too bright.",
-        lambda dry, wet, predicted, rate: measures.centroid_difference_percent(wet, predicted, rate),
+        lambda dry, wet, predicted, rate: measures.centroid_difference_percent(wet, predicted, rate).median,
     ),
     Measure(
         "transient_esr",
@@ -157,7 +157,15 @@ PANEL: tuple[Measure, ...] = (
         "lower",
         "How far the error stands above what wet masks in the ear, by a model of hearing: a stand-in for ears.",
         lambda dry, wet, predicted, rate: measures.noise_to_mask_ratio_db(wet, predicted, rate),
-        Hearing(0.0, 0.0, "model of hearing"),
+        Hearing(-10.0, 0.0, "model of hearing"),
+    ),
+    Measure(
+        "clicks",
+        "Clicks",
+        "",
+        "lower",
+        "How often the prediction jumps where neither wet nor a beginning note explains it.",
+        lambda dry, wet, predicted, rate: len(measures.clicks(wet, predicted, rate, measures.onsets(dry, rate))),
     ),
 )
 
