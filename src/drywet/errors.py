@@ -13,7 +13,9 @@ and leaves with ``exit_status``; a traceback is shown only with ``--debug``::
     ├── TrainingError           6   training cannot go on: no finite loss even after rolling back
     ├── StorageError            7   a file cannot be written: disk full, no permission
     ├── MissingDependencyError  8   an optional program or package is needed; the message says how to get it
-    └── CaptureError            9   an audio interface that is missing, busy or gone, or no take that is good enough
+    ├── CaptureError            9   an audio interface that is missing, busy or gone, or no take that is good enough
+    ├── ModelFileError         10   a model file that is damaged, newer than this drywet, or of a kind it does not know
+    └── ExportError            11   a model that the chosen format or its players cannot hold
 
 Status 2 is a wrong command line (by convention), 130 an interrupt (Ctrl-C).
 """
@@ -81,3 +83,15 @@ class CaptureError(DrywetError):
     """An audio interface that is missing, busy or gone, or no take that is good enough."""
 
     exit_status = 9
+
+
+class ModelFileError(DrywetError):
+    """A model file that is damaged, newer than this drywet, or of a kind it does not know."""
+
+    exit_status = 10
+
+
+class ExportError(DrywetError):
+    """A model that the chosen format or its players cannot hold."""
+
+    exit_status = 11
