@@ -2,10 +2,12 @@
 
 from drywet.evaluation.clips import Clip, clip_of_files, test_clips
 from drywet.evaluation.evaluate import evaluate, evaluate_study, score
-from drywet.evaluation.panel import PANEL, Hearing, Measure, by_controls, in_words
+from drywet.evaluation.panel import PANEL, Hearing, Measure, by_controls, in_words, measure_clip
+from drywet.evaluation.probes import PROBES, probe
 
 __all__ = [
     "PANEL",
+    "PROBES",
     "Clip",
     "Hearing",
     "Measure",
@@ -14,6 +16,8 @@ __all__ = [
     "evaluate",
     "evaluate_study",
     "in_words",
+    "measure_clip",
+    "probe",
     "score",
     "test_clips",
 ]

@@ -14,8 +14,11 @@ from drywet.dataset import Dataset
 from drywet.effect import Effect, render
 from drywet.errors import RunError, SignalError
 from drywet.evaluation.clips import Clip, test_clips
+from drywet.evaluation.limit import noise_limit
+from drywet.evaluation.panel import measure_clip
 
 EVALUATION = "evaluation.jsonl"
+MOST_CLICKS = 100  # whose times are kept
 
 
 def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
@@ -23,7 +26,9 @@ def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
 
     The row's errors are ratios, not percent: ``esr`` (aligned, over the whole clip), ``esr_best_lag`` with ``lag`` in
     samples (positive: the prediction trails), ``esr_published_compatible`` (one sample late, as the published study
-    compared), ``esr_linear`` (the best FIR filter of 512 taps on this very clip), ``mse`` and ``mae``. ``controls`` says
+    compared), ``esr_linear`` (the best FIR filter of 512 taps on this very clip), ``mse`` and ``mae``.
+    ``esr_noise_limit`` is the best that noise allows, None where ``noise_limit_from`` says why it is not known. ``panel``
+    holds the measures of :data:`drywet.evaluation.PANEL`, ``clicks_s`` the times of clicks in s. ``controls`` says
     where the knobs stood in the recording: rotations, or [seconds, rotation] breakpoints. Those that the effect has
     stand or move there too; its others stay at their defaults.
 
@@ -49,6 +54,8 @@ def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
         raise SignalError(f"{clip.wet_path}: the part under evaluation is silent, so its error ratio is undefined")
     wet64, predicted64 = wet.astype(np.float64), predicted.astype(np.float64)
     esr_best_lag, lag = measures.best_lag_esr(wet64, predicted64)
+    esr_noise_limit, noise_limit_from = noise_limit(dry, wet, pair.sample_rate)
+    panel, clicks_s = measure_clip(dry, wet64, predicted64, pair.sample_rate)
     row = {
         "clip": clip.name,
         "controls": {name: knobs.movement(position).as_json() for name, position in clip.controls.items()},
@@ -57,6 +64,8 @@ def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
         "lag": lag,
         "esr_published_compatible": measures.published_compatible_esr(wet64, predicted64),
         "esr_linear": measures.best_linear_esr(dry, wet),
+        "esr_noise_limit": esr_noise_limit,
+        "noise_limit_from": noise_limit_from,
         "mse": float(measures.mse(wet64, predicted64)),
         "mae": float(measures.mae(wet64, predicted64)),
         "seconds": len(wet) / pair.sample_rate,
@@ -64,6 +73,8 @@ def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
         "start": clip.start,
         "stop": clip.stop,
         "latency": clip.latency,
+        "panel": panel,
+        "clicks_s": clicks_s[:MOST_CLICKS],
     }
     return row, predicted
 
@@ -98,7 +109,7 @@ def evaluate_study(
 ) -> list[executor.Outcome]:
     """Evaluate every trained run of a study on the test recordings with its knob positions.
 
-    Runs whose rows belong to their present model are not evaluated again.
+    Runs whose rows belong to their present model, and hold its panel, are not evaluated again.
     """
     folder = Path(folder)
     study = files.read_json(folder / "study.json")
@@ -120,9 +131,10 @@ def _evaluate_one(task: tuple[Path, Path], tell: Any) -> list[dict[str, Any]]:
         raise RunError(f"{run_folder}: holds no trained model (best.safetensors)")
     model_sha256 = files.sha256(model_path)
     marker = run_folder / "renders" / "model.json"
+    rows: list[dict[str, Any]] = []
     if marker.is_file() and (run_folder / EVALUATION).is_file() and files.read_json(marker) == model_sha256:
         rows = files.read_json_lines(run_folder / EVALUATION)
-    else:
+    if not rows or any("panel" not in row for row in rows):  # none yet, or made before there was a panel
         controls: Mapping[str, Any] = files.read_json(run_folder / "config.json")["controls"]
         rows = evaluate(load_effect(model_path), test_clips(Dataset(dataset_folder), dict(controls)), run_folder)
         files.write_json(marker, model_sha256)

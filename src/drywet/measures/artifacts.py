@@ -13,7 +13,7 @@ CLICK_MAD = 8.0  # median absolute deviations that the second difference of the 
 ONSET_S = 0.005  # either side of an onset nothing counts as a click
 EDGE_S = 0.005  # a click is sharper than anything in wet this far either way
 CLICK_FRAME_S = 0.05  # over which the deviation is taken
-CLICK_FLOOR = 1e-4  # of the peak of wet (-80 dB): smaller second differences are no clicks
+CLICK_FLOOR = 1e-4  # of the peak of wet (-80 dB): a smaller second difference is no click, in rests either
 LIMIT_CYCLE_DBFS = -80.0
 SETTLE_S = 1.0  # of silence after the burst, until the device has to be quiet
 DRIFT_FRAME_S = 0.5
@@ -23,7 +23,7 @@ SILENT_DBFS = -200.0  # stands for the level of exact zeros
 
 @dataclass(frozen=True)
 class Click:
-    """A jump in the error that nothing in wet explains. ``size`` counts median absolute deviations."""
+    """A jump in the error that nothing in wet explains. ``size`` counts median absolute deviations, or eighths of the floor."""
 
     seconds: float
     size: float
@@ -36,7 +36,7 @@ def clicks(
 
     With d2 the second difference x[t - 1] - 2 x[t] + x[t + 1], a click is where
 
-    - d2 of the error exceeds 8 median absolute deviations of its stretch of 50 ms (and -80 dB below the peak of wet),
+    - d2 of the error exceeds 8 median absolute deviations of its stretch of 50 ms, and -80 dB below the peak of wet,
     - d2 of the error exceeds d2 of wet everywhere within 5 ms: a clipper's own corners, reproduced not quite right, are
       errors and no clicks,
     - no onset is within 5 ms: there a model may well be late by a sample.
@@ -65,8 +65,8 @@ def clicks(
     wet = np.asarray(wet, np.float64)
     error = np.abs(np.diff(predicted - wet, 2))  # (T - 2,), centred on sample 1 and later
     edges = maximum_filter1d(np.abs(np.diff(wet, 2)), 2 * round(EDGE_S * sample_rate) + 1)
-    deviation = _running_mad(error, round(CLICK_FRAME_S * sample_rate))
-    jumps = (error > CLICK_MAD * deviation) & (error > CLICK_FLOOR * peak) & (error > edges)
+    deviation = np.maximum(_running_mad(error, round(CLICK_FRAME_S * sample_rate)), CLICK_FLOOR * peak / CLICK_MAD)
+    jumps = (error > CLICK_MAD * deviation) & (error > edges)
     reach = round(ONSET_S * sample_rate)
     for onset in onsets:
         jumps[max(0, onset - 1 - reach) : max(0, onset + reach)] = False
@@ -75,8 +75,7 @@ def clicks(
     found = []
     for group in groups:
         loudest = int(group[np.argmax(error[group])])
-        size = error[loudest] / max(deviation[loudest], np.finfo(np.float64).tiny)
-        found.append(Click((loudest + 1) / sample_rate, float(min(size, 1e9))))
+        found.append(Click((loudest + 1) / sample_rate, float(error[loudest] / deviation[loudest])))
     return tuple(found)
 
 
