@@ -108,12 +108,8 @@ def _compared(wet, predicted, sample_rate):
     """Both signals, their common floor, and in which frames wet sounds."""
     wet, predicted = clip_pair(wet, predicted)
     peak = np.abs(wet).max()
-    return (
-        wet,
-        predicted,
-        10 ** (FLOOR_DB / 20) * peak,
-        rms_db(wet, sample_rate, 1e-6 * peak) > ACTIVE_DB + 20 * np.log10(peak),
-    )
+    sounds = rms_db(wet, sample_rate, 1e-6 * peak) > ACTIVE_DB + 20 * np.log10(peak)
+    return wet, predicted, 10 ** (FLOOR_DB / 20) * peak, sounds
 
 
 def _difference(wet, predicted, active):
