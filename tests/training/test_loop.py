@@ -56,6 +56,16 @@ def read_weights(folder):
     return (folder / "best.safetensors").read_bytes(), (folder / "last.safetensors").read_bytes()
 
 
+def test_a_budget_of_updates_ends_after_that_many_and_repeats_to_the_bit(data, tmp_path):
+    longer = config(budget="70updates", validations=5)
+    status = train(longer, data, tmp_path / "one")
+    assert (status.update, status.state) == (70, "finished")
+    log = files.read_json_lines(tmp_path / "one" / "log.jsonl")
+    assert [row["update"] for row in log] == [14, 28, 42, 56, 70]
+    train(longer, data, tmp_path / "other")
+    assert read_weights(tmp_path / "one")[0] == read_weights(tmp_path / "other")[0]
+
+
 @pytest.mark.parametrize("recipe", list(RECIPES))
 def test_training_learns_and_leaves_a_complete_run_folder(recipe, data, tmp_path):
     reports = []

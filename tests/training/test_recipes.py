@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from drywet.dataset import targets, windows
-from drywet.errors import SettingsError
+from drywet.errors import SettingsError, SignalError
 from drywet.models import LSTMSettings, WindowLSTMSettings, build
 from drywet.settings import parse
 from drywet.training import RunSettings, StatefulRecipe, TrainingData, WindowRecipe
@@ -15,9 +15,9 @@ def data(pair):
     return TrainingData([pair], [pair[:20_000]], "x")
 
 
-def windows_recipe(data, **changes):
+def windows_recipe(data, context=66, **changes):
     training = WindowRecipe(**{"train_rows": 2000, "validate_on": "training windows", **changes})
-    return build_recipe(RunSettings(model=WindowLSTMSettings(hidden_size=4, context=66), training=training), data)
+    return build_recipe(RunSettings(model=WindowLSTMSettings(hidden_size=4, context=context), training=training), data)
 
 
 def test_an_epoch_of_windows_shows_every_training_row_once(data):
@@ -106,6 +106,36 @@ def test_overlapping_windows_are_never_split_at_random(data):
     assert len(recipe.train) == len(data.train[0]) - 66
     wet = torch.cat([torch.from_numpy(recipe.held_out_rows.gather(recipe.held_out)[1])])
     np.testing.assert_array_equal(wet, targets(data.validation[0].wet, 66))
+
+
+def test_windows_of_every_context_validate_on_as_many_rows_in_the_same_audio(data):
+    ends = {}
+    for context in (44, 440):
+        training = WindowRecipe(hop=20, train_rows=5000, validation_rows=300)
+        settings = RunSettings(model=WindowLSTMSettings(hidden_size=4, context=context), training=training)
+        recipe = build_recipe(settings, data)
+        assert (len(recipe.train), recipe.validation_samples) == (5000, 300)
+        ends[context] = np.sort(recipe.held_out) + context - 1
+    spacing = np.diff(ends[440])
+    assert set(spacing) <= {65, 66}  # (20 000 - 440) / 299
+    assert np.abs(ends[44] - ends[440]).max() < 440
+    with pytest.raises(SignalError, match="validation_rows is 20000, .* hold only 19956 windows"):
+        windows_recipe(data, validate_on="validation recordings", context=44, validation_rows=20_000)
+
+
+def test_rows_cannot_be_counted_where_the_random_split_leaves_them():
+    with pytest.raises(SettingsError, match="validation_rows counts windows of validation recordings"):
+        values = {"validate_on": "training windows", "validation_rows": 300}
+        parse(RunSettings, {"model": {"family": "window-lstm"}, "training": values}, "test")
+
+
+@pytest.mark.parametrize("recipe", ["stateful", "windows"])
+def test_a_budget_of_updates_is_that_many_whatever_an_epoch_is(data, recipe):
+    family = {"stateful": "lstm", "windows": "window-lstm"}[recipe]
+    values = {"model": {"family": family, "hidden_size": 4}, "training": {"budget": "500updates"}}
+    found = build_recipe(parse(RunSettings, values, "test"), data)
+    assert found.updates_per_epoch not in (1, 500)
+    assert found.budget.in_updates(found.updates_per_epoch) == 500
 
 
 def test_a_family_brings_the_recipe_that_suits_it_and_what_is_said_counts_more():

@@ -6,6 +6,7 @@ from drywet import executor, files
 from drywet.analysis import read_study
 from drywet.errors import DatasetError, RunError, SettingsError
 from drywet.evaluation import evaluate_study
+from drywet.settings import fingerprint
 from drywet.training import RunConfig, load_study, load_training_data, open_study, preset_names, train_study
 from drywet.training.estimate import estimate, estimate_study_seconds
 
@@ -79,10 +80,77 @@ def test_every_preset_resolves_and_every_run_is_another_one(name):
     assert len({config.run_id("same audio") for config in configs}) == len(configs)
 
 
+@pytest.mark.parametrize(
+    ("name", "study", "first", "last"),
+    [
+        # Of the version that had these two studies alone: folders that users have must go on, not start again.
+        ("ds340", "9b27fb170cd3", "cf859e0cb4ab", "79466c492e14"),
+        ("ds340-stateful", "163bc887d625", "a049756039fe", "5b406bcec3a2"),
+    ],
+)
+def test_studies_made_by_earlier_versions_keep_their_identity(name, study, first, last):
+    settings = load_study(name)
+    assert fingerprint(settings.model_dump(mode="json"))[:12] == study
+    configs = settings.configs()
+    assert (configs[0].run_id("audio"), configs[-1].run_id("audio")) == (first, last)
+
+
 def test_names_and_numbers_do_not_change_what_a_run_is():
     config = load_study("ds340").configs()[0]
     renamed = RunConfig(name="other", number=7, settings=config.settings)
     assert renamed.run_id("audio") == config.run_id("audio") != config.run_id("other audio")
+
+
+def test_things_that_change_together_are_levels_of_one_factor(study_file):
+    study_file.write_text(
+        STUDY.replace('setting = "training.tbptt_length"', "")
+        + """
+[[factor]]
+name = "context"
+levels.50 = { "training.tbptt_length" = 50, "training.batch_size" = 16 }
+levels.100 = { "training.tbptt_length" = 100, "training.batch_size" = 8 }
+"""
+    )
+    trainings = [config.settings.training for config in load_study(study_file).configs()]
+    assert [(training.tbptt_length, training.batch_size) for training in trainings] == [(50, 16), (100, 8)] * 4
+
+
+def test_a_factor_may_take_its_setting_from_the_level_of_another(study_file):
+    study_file.write_text(
+        STUDY[: STUDY.index("[run.model]")]
+        + """
+run.model.hidden_size = 3
+
+[[factor]]
+name = "state"
+levels.window = { "model.family" = "window-lstm" }
+levels.carried = { "model.family" = "lstm" }
+
+[[factor]]
+name = "context"
+setting = { window = "model.context", carried = "training.tbptt_length" }
+levels = [44, 88]
+"""
+    )
+    runs = [config.settings for config in load_study(study_file).configs()]
+    assert [run.model.context for run in runs[:2]] == [44, 88]
+    assert [run.training.tbptt_length for run in runs[2:]] == [44, 88]
+    text = study_file.read_text().replace('window = "model.context", ', "")
+    study_file.write_text(text)
+    with pytest.raises(SettingsError, match="factor context: its setting depends on the levels carried"):
+        load_study(study_file)
+
+
+def test_a_part_of_a_grid_holds_the_same_runs_as_the_whole(study_file):
+    whole, part = load_study(study_file), load_study(study_file, only={"units": ["5"]})
+    ids = {config.name: config.run_id("audio") for config in whole.configs()}
+    assert {config.name: config.run_id("audio") for config in part.configs()} == {
+        name: run_id for name, run_id in ids.items() if name.endswith("5")
+    }
+    with pytest.raises(SettingsError, match="no factor 'unit'; did you mean 'units'"):
+        load_study(study_file, only={"unit": ["5"]})
+    with pytest.raises(SettingsError, match="factor units: no level '4'; there are: 3, 5"):
+        load_study(study_file, only={"units": ["4", "5"]})
 
 
 def test_a_study_runs_evaluates_and_goes_on_where_it_stopped(study_file, small_dataset, tmp_path):
@@ -155,6 +223,9 @@ def test_a_folder_of_another_study_is_refused(study_file, small_dataset, tmp_pat
         ('name = "small"', 'name = "../up"', "name"),
         ("levels = [3, 5]", "levels = [3, -5]", "small, run 1 .*hidden_size"),
         ("[[factor]]", "[[factors]]", "did you mean 'factor'"),
+        ("levels = [3, 5]", "levels = [3, 5, 3]", "factor units has a level twice"),
+        ('setting = "model.hidden_size"', "", "factor units has no setting, so each level is a table of settings"),
+        ('budget = "1epochs"', 'budget = "1.5updates"', "updates are counted in whole numbers"),
     ],
 )
 def test_mistakes_in_a_study_file_are_found_before_anything_is_made(study_file, old, new, message):
@@ -164,7 +235,7 @@ def test_mistakes_in_a_study_file_are_found_before_anything_is_made(study_file, 
 
 
 def test_an_unknown_study_names_the_presets():
-    with pytest.raises(SettingsError, match="the presets are: ds340, ds340-stateful"):
+    with pytest.raises(SettingsError, match="the presets are: ds340, ds340-answered, ds340-context, ds340-stateful"):
         load_study("ds341")
 
 

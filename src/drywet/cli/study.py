@@ -19,12 +19,15 @@ def run(
     set_: list[str] = typer.Option(
         None, "--set", help="Any setting, e.g. --set run.training.budget=3epochs. Repeatable."
     ),
+    only: list[str] = typer.Option(
+        None, help="A part of the grid: these levels of a factor, e.g. --only gain=Mid,High. Repeatable."
+    ),
 ) -> None:
     """Train, evaluate and report every run of a study. Run it again to go on after an interruption.
 
     Example: `drywet study run ds340-stateful`
     """
-    page = run_study(study, out, dataset, jobs, executor, common.parse_settings(set_))
+    page = run_study(study, out, dataset, jobs, executor, common.parse_settings(set_), _parse_levels(only))
     common.stdout.print(f"report: {page}")
 
 
@@ -67,6 +70,19 @@ def show(
         common.print_table(rows, study)
 
 
+def _parse_levels(assignments: list[str] | None) -> dict[str, list[str]]:
+    """``["gain=Mid,High"]`` as ``{"gain": ["Mid", "High"]}``."""
+    from drywet.errors import SettingsError
+
+    levels = {}
+    for assignment in assignments or []:
+        name, equals, labels = assignment.partition("=")
+        if not equals or not labels:
+            raise SettingsError(f"--only {assignment}: write it as factor=level,level, for example gain=Mid,High")
+        levels[name.strip()] = [label.strip() for label in labels.split(",")]
+    return levels
+
+
 def _rows_of_folder(folder: Path) -> list[dict]:
     from drywet.analysis import read_study
 
@@ -84,14 +100,20 @@ def _rows_of_settings(study: str) -> list[dict]:
 
 
 def run_study(
-    name: str, out: Path | None, dataset: Path | None, jobs: int | None, executor_name: str, changes: dict
+    name: str,
+    out: Path | None,
+    dataset: Path | None,
+    jobs: int | None,
+    executor_name: str,
+    changes: dict,
+    only: dict[str, list[str]] | None = None,
 ) -> Path:
     """All stages, from circuit to report; the report's index.html."""
     from drywet import analysis, evaluation, executor, report
     from drywet.training import load_study, load_training_data, open_study, train_study
     from drywet.training.estimate import estimate_study_seconds
 
-    settings = load_study(name, changes)
+    settings = load_study(name, changes, only)
     folder = out or Path("studies") / settings.name
     workers = executor.by_name(executor_name, jobs)
     with progress.stage("rendering the dataset", 1) as stage:

@@ -55,8 +55,9 @@ def estimate(config: RunConfig, data: TrainingData, threads: int = 1, device: st
     update = sorted(durations)[len(durations) // 2]
     epoch, budget = recipe.updates_per_epoch * update, recipe.budget
     validations = update / wet.numel() * recipe.validation_samples * FORWARD_SHARE / recipe.validation_interval
-    if budget.epochs is not None:
-        seconds, epochs = budget.epochs * epoch + validations, budget.epochs
+    updates = budget.in_updates(recipe.updates_per_epoch)
+    if updates is not None:
+        seconds, epochs = updates * update + validations, updates / recipe.updates_per_epoch
     else:
         assert budget.seconds is not None
         seconds, epochs = budget.seconds, max(0.0, budget.seconds - validations) / epoch

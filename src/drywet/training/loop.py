@@ -1,6 +1,6 @@
 """The training loop: one model, one recipe, one run folder. Any interruption resumes to the same bits.
 
-(With a budget in seconds the schedule follows the clock, so two such runs differ; with epochs they do not.)
+(With a budget in seconds the schedule follows the clock, so two such runs differ; with epochs or updates they do not.)
 """
 
 import math
@@ -348,8 +348,9 @@ class _Session:
     def _share(self) -> float:
         """How much of the budget is spent."""
         budget, progress = self.recipe.budget, self.progress
-        if budget.epochs is not None:
-            return progress.update / max(1, round(budget.epochs * self.recipe.updates_per_epoch))
+        updates = budget.in_updates(self.recipe.updates_per_epoch)
+        if updates is not None:
+            return progress.update / updates
         assert budget.seconds is not None
         return progress.seconds / budget.seconds
 

@@ -222,15 +222,14 @@ class Windows:
         self.recipe, self.seed = recipe, settings.seed
         self.budget = Budget.from_text(recipe.budget)
         self.patience: int | None = recipe.patience
-        self.validation_interval = 1 / (self.budget.epochs or VALIDATIONS_OF_A_TIMED_BUDGET)
         context = settings.model.context
         if recipe.validate_on == "validation recordings":
-            self.rows, self.held_out_rows = (
-                _Rows(data.train, context, recipe.hop),
-                _Rows(data.validation, context, None),
-            )
+            self.rows = _Rows(data.train, context, recipe.hop)
             self.train = np.random.default_rng(settings.seed).permutation(len(self.rows))[: recipe.train_rows]
+            self.held_out_rows = _Rows(data.validation, context, None if recipe.validation_rows is None else 1)
             self.held_out = np.arange(len(self.held_out_rows))
+            if recipe.validation_rows is not None:
+                self.held_out = _spread(len(self.held_out_rows), recipe.validation_rows)
         else:
             if recipe.hop is not None and recipe.hop < context:
                 raise SettingsError(
@@ -242,6 +241,8 @@ class Windows:
             self.train, self.held_out = split_windows_at_random(len(self.rows), train_rows, settings.seed)
         self.validation_samples = len(self.held_out)
         self.updates_per_epoch = -(-len(self.train) // recipe.batch_size)
+        updates = self.budget.in_updates(self.updates_per_epoch)
+        self.validation_interval = self.updates_per_epoch / updates if updates else 1 / VALIDATIONS_OF_A_TIMED_BUDGET
 
     def prepare(self, model: Model) -> None:
         """Nothing: the study did not scale its signals."""
@@ -302,6 +303,16 @@ class _Rows:
             local = numbers[here] - self.first[number]
             dry[here], wet[here] = self.windows[number][local], self.targets[number][local]
         return dry, wet
+
+
+def _spread(count: int, wanted: int) -> np.ndarray:
+    """``wanted`` of ``count`` rows, evenly spaced, shuffled so that no batch is all rest; the same for every run."""
+    if wanted > count:
+        raise SignalError(
+            f"training.validation_rows is {wanted}, but the validation recordings hold only {count} windows; lower it, or "
+            "use longer recordings"
+        )
+    return np.random.default_rng(0).permutation(np.linspace(0, count - 1, wanted).round().astype(int))
 
 
 def _batch_esr(wet: Tensor, predicted: Tensor) -> Tensor:

@@ -1,33 +1,42 @@
 """Everything that decides what a training run becomes. A run stores what it resolved; presets list what differs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_serializer, model_validator
 
 from drywet.models import FAMILIES, AnyModelSettings
 from drywet.settings import Settings
 from drywet.training.losses import LossText
 
-_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|epochs?)")
+_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|epochs?|updates?)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 
 
 class Budget(Settings):
-    """How long to train: exactly one of seconds of training time, or epochs. Only epochs can repeat to the bit."""
+    """How long to train: exactly one of seconds of training time, epochs, updates. The last two can repeat to the bit."""
 
     seconds: float | None = None
     epochs: float | None = None
+    updates: int | None = None
 
     @classmethod
     def from_text(cls, text: str) -> "Budget":
-        """``"120s"``, ``"2min"``, ``"1h"`` or ``"20epochs"``; ValueError otherwise."""
+        """``"120s"``, ``"2min"``, ``"1h"``, ``"20epochs"`` or ``"5000updates"``; ValueError otherwise."""
         match = _BUDGET.fullmatch(text.strip())
         if not match or float(match[1]) <= 0:
-            raise ValueError("a budget is written 120s, 2min, 1h or 20epochs")
+            raise ValueError("a budget is written 120s, 2min, 1h, 20epochs or 5000updates")
         amount, unit = float(match[1]), match[2]
+        if unit.startswith("update"):
+            if amount != int(amount):
+                raise ValueError("updates are counted in whole numbers")
+            return cls(updates=int(amount))
         return cls(epochs=amount) if unit.startswith("epoch") else cls(seconds=amount * _SECONDS[unit])
+
+    def in_updates(self, updates_per_epoch: int) -> int | None:
+        """How many updates it is; None for a budget of time."""
+        return self.updates if self.epochs is None else max(1, round(self.epochs * updates_per_epoch))
 
 
 def _is_a_budget(text: str) -> str:
@@ -50,6 +59,25 @@ class WindowRecipe(Settings):
     hop: int | None = Field(default=None, ge=1)  # samples between windows; None: no overlap, as published
     # Validate on other windows of the training recording, as published, or on the dataset's validation recordings.
     validate_on: Literal["training windows", "validation recordings"] = "validation recordings"
+    # How many windows of the validation recordings, evenly spaced, so that every context has as many; None: all without
+    # overlap.
+    validation_rows: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _rows_of_recordings(self) -> "WindowRecipe":
+        if self.validation_rows is not None and self.validate_on != "validation recordings":
+            raise ValueError(
+                "validation_rows counts windows of validation recordings; the random split leaves what it leaves"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        # Runs made before there was validation_rows keep their identity.
+        values = dump(self)
+        if self.validation_rows is None:
+            values.pop("validation_rows", None)
+        return values
 
 
 class StatefulRecipe(Settings):

@@ -3,15 +3,16 @@
 The order of the factors in the file numbers the runs, the first factor varying slowest.
 """
 
+import difflib
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drywet import executor, files
 from drywet.dataset import Dataset
@@ -27,15 +28,62 @@ STUDY = "study.json"
 
 
 class Factor(Settings):
-    """One thing that varies: a dotted setting and its levels, as a list or as a table of label to value."""
+    """One thing that varies: a dotted setting and its levels, as a list or as a table of label to value.
+
+    Things that must change together have no ``setting``: each level is itself a table of dotted settings to values.
+    Where the setting depends on the level of another factor, ``setting`` is a table of those levels to settings.
+    """
 
     name: str = Field(min_length=1, pattern=r"^\w+$")
-    setting: str
+    setting: str | dict[str, str] | None = None
     levels: dict[str, Any] | list[Any]
+
+    @model_validator(mode="after")
+    def _levels_say_what_they_set(self) -> "Factor":
+        if self.setting is None and not all(isinstance(value, Mapping) for value in self.labelled().values()):
+            raise ValueError(
+                f"factor {self.name} has no setting, so each level is a table of settings: "
+                '{ "training.batch_size" = 32, … }'
+            )
+        if len(self.labelled()) < len(self.levels):
+            raise ValueError(f"factor {self.name} has a level twice, so the same runs would be made twice")
+        return self
 
     def labelled(self) -> dict[str, Any]:
         """Label to value."""
         return self.levels if isinstance(self.levels, dict) else {str(level): level for level in self.levels}
+
+    def values(self, label: str, others: Collection[str]) -> Mapping[str, Any]:
+        """Dotted settings to values at the level ``label``, where the other factors have the levels ``others``."""
+        value = self.labelled()[label]
+        if self.setting is None:
+            return value
+        if isinstance(self.setting, str):
+            return {self.setting: value}
+        chosen = [setting for level, setting in self.setting.items() if level in others]
+        if len(chosen) != 1:
+            raise SettingsError(
+                f"factor {self.name}: its setting depends on the levels {', '.join(self.setting)}, of which each run needs one "
+                f"of another factor; here are {', '.join(others) or 'no other factors'}"
+            )
+        return {chosen[0]: value}
+
+    def only(self, labels: Collection[str]) -> "Factor":
+        """The factor with these levels alone, in their order."""
+        known = self.labelled()
+        unknown = [label for label in labels if label not in known]
+        if unknown or not labels:
+            raise SettingsError(
+                f"factor {self.name}: no level {unknown[0] if unknown else ''!r}; there are: {', '.join(known)}"
+            )
+        left = {label: value for label, value in known.items() if label in labels}
+        return self.model_copy(update={"levels": list(left.values()) if isinstance(self.levels, list) else left})
+
+    def described(self) -> str:
+        """Which settings it changes, for people."""
+        if self.setting is None:
+            return " + ".join(dict.fromkeys(setting for level in self.labelled().values() for setting in level))
+        return self.setting if isinstance(self.setting, str) else " / ".join(self.setting.values())
 
 
 class StudySettings(Settings):
@@ -52,21 +100,37 @@ class StudySettings(Settings):
     def configs(self) -> list[RunConfig]:
         """Every run, in the order that numbers them."""
         configs = []
-        for number, levels in enumerate(itertools.product(*(factor.labelled().items() for factor in self.factor))):
-            labels = {factor.name: label for factor, (label, _) in zip(self.factor, levels, strict=True)}
+        for number, levels in enumerate(itertools.product(*(factor.labelled() for factor in self.factor))):
+            labels = dict(zip((factor.name for factor in self.factor), levels, strict=True))
+            where = f"study {self.name}, run {number} ({' '.join(levels)})"
             values = self.run
-            for factor, (_, value) in zip(self.factor, levels, strict=True):
-                values = set_path(values, factor.setting, value)
-            where = f"study {self.name}, run {number} ({' '.join(labels.values())})"
+            for factor in self.factor:
+                others = [label for name, label in labels.items() if name != factor.name]
+                for setting, value in factor.values(labels[factor.name], others).items():
+                    values = set_path(values, setting, value)
             configs.append(
                 RunConfig(
-                    name=" ".join(labels.values()),
-                    number=number,
-                    factors=labels,
-                    settings=parse(RunSettings, values, where),
+                    name=" ".join(levels), number=number, factors=labels, settings=parse(RunSettings, values, where)
                 )
             )
         return configs
+
+    def only(self, levels: Mapping[str, Collection[str]]) -> "StudySettings":
+        """A part of the study: of each factor named in ``levels`` only those levels, named by their labels.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such factor or level.
+        """
+        names = [factor.name for factor in self.factor]
+        for name in levels:
+            if name not in names:
+                nearest = difflib.get_close_matches(name, names, n=1)
+                hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(names)}"
+                raise SettingsError(f"study {self.name}: no factor {name!r}; {hint}")
+        factors = [factor.only(levels[factor.name]) if factor.name in levels else factor for factor in self.factor]
+        return self.model_copy(update={"factor": factors})
 
 
 @dataclass(frozen=True)
@@ -88,13 +152,19 @@ def preset_names() -> list[str]:
     )
 
 
-def load_study(name_or_path: str | Path, changes: Mapping[str, Any] | None = None) -> StudySettings:
+def load_study(
+    name_or_path: str | Path,
+    changes: Mapping[str, Any] | None = None,
+    only: Mapping[str, Collection[str]] | None = None,
+) -> StudySettings:
     """The study named, a preset or a TOML file, with ``changes`` (dotted setting to value) applied.
+
+    ``only`` (factor to labels of levels) leaves a part of the grid.
 
     Raises
     ------
     SettingsError
-        If there is no such study, or a setting is unknown or impossible.
+        If there is no such study, factor or level, or a setting is unknown or impossible.
     """
     path = Path(name_or_path)
     if str(name_or_path) in preset_names():
@@ -108,7 +178,7 @@ def load_study(name_or_path: str | Path, changes: Mapping[str, Any] | None = Non
         )
     for setting, value in (changes or {}).items():
         values = set_path(values, setting, value)
-    settings = parse(StudySettings, values, str(name_or_path))
+    settings = parse(StudySettings, values, str(name_or_path)).only(only or {})
     settings.configs()  # every run's settings are checked before anything is made
     return settings
 
@@ -187,7 +257,7 @@ def _description(
         "dataset": Path(os.path.relpath(dataset.folder, folder)).as_posix(),
         "dataset_sha256": dataset.sha256,
         "factors": [
-            {"name": factor.name, "setting": factor.setting, "levels": list(factor.labelled())}
+            {"name": factor.name, "setting": factor.described(), "levels": list(factor.labelled())}
             for factor in settings.factor
         ],
         "runs": [
