@@ -138,6 +138,10 @@ def write_run(run, number, identity, chosen, clips, dry, wet, sample_rate, rng, 
                 "clip": clip, "esr": planned, "esr_best_lag": 0.99 * planned, "lag": 0,
                 "esr_published_compatible": planned + 0.014, "esr_linear": linear,
                 "mse": planned * 0.005, "mae": 0.004, "seconds": len(dry[index]) / sample_rate,
+                "panel": {
+                    "null_depth_db": float(10 * np.log10(planned)), "loudness_difference_lu": -0.3 + 0.2 * index,
+                    "transient_esr": 1.5 * planned, "noise_to_mask_db": None if index else -2.0,
+                },
                 "sample_rate": sample_rate, "dry": f"../../dataset/dry/{index}.wav",
                 "wet": f"../../dataset/wet/{gain.lower()}/{index}.wav", "predicted": f"renders/{index}.wav",
             }

@@ -4,6 +4,7 @@ import pytest
 from fake_study import FACTORS, write_json, write_json_lines, write_study
 
 from drywet.report import build_study_report
+from drywet.report.page import Page, Picture
 
 KNOB = [{"name": "gain", "setting": "controls.drive", "levels": ["Low", "Mid"]}]
 
@@ -20,6 +21,12 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="session")
 def report(study):
     return build_study_report(study)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pages without their figures, which take most of the time, for tests of what the page says."""
+    monkeypatch.setattr(Page, "picture", lambda page, name, alt, draw, *arguments: Picture(name, alt, (1, 1), (1, 1)))
 
 
 HOSTILE = [
@@ -47,6 +54,8 @@ def hostile_study(folder):
     write_json(run / "config.json", config)
     write_json(run / "provenance.json", {"machine": HOSTILE[2], "status": HOSTILE[0], "epochs": "many"})
     write_json_lines(run / "log.jsonl", [{"update": 1, "epoch": 1.0, "validation_esr": 0.1, "event": HOSTILE[0]}])
+    rows = [json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines()]
+    write_json_lines(run / "evaluation.jsonl", [row | {"panel": {HOSTILE[0]: 1.0, HOSTILE[1]: 2.0}} for row in rows])
     return study
 
 

@@ -7,7 +7,7 @@ from fake_study import distort, log_rows, plucked_riff, predict, write_json, wri
 from drywet import audio
 from drywet.errors import RunError
 from drywet.report import build_run_report
-from drywet.report.figures import loudest
+from drywet.report.waveforms import loudest
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def run(tmp_path):
     return folder
 
 
-def test_the_headline_says_the_esr_in_words(run):
+def test_the_headline_says_the_esr_in_words(run, undrawn):
     page = build_run_report(run)
     assert page == run / "report/index.html"
     text = page.read_text()
@@ -46,14 +46,14 @@ def test_the_headline_says_the_esr_in_words(run):
     assert "one training run with one seed" in text
 
 
-def test_a_clip_that_is_a_part_of_a_longer_file_is_cut_out_of_it(run, tmp_path):
+def test_a_clip_that_is_a_part_of_a_longer_file_is_cut_out_of_it(run, tmp_path, undrawn):
     page = build_run_report(run)
     wet, rate = audio.read(next((page.parent / "audio").glob("wet-*.flac")))
     whole, _ = audio.read(tmp_path / "wet.wav")
     np.testing.assert_allclose(wet, whole[2 * rate : 3 * rate], atol=2**-15)
 
 
-def test_wet_that_trails_in_its_file_is_heard_where_it_was_scored(run, tmp_path):
+def test_wet_that_trails_in_its_file_is_heard_where_it_was_scored(run, tmp_path, undrawn):
     (row,) = (json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines())
     write_json_lines(run / "evaluation.jsonl", [row | {"latency": 40, "stop": row["stop"] - 40}])
     predicted, rate = audio.read(run / "renders/held-out.wav")
@@ -73,7 +73,7 @@ def test_a_run_without_scores_is_reported_as_far_as_it_went(run):
     assert "figures/loss-curves.svg" in text
 
 
-def test_a_run_of_a_study_can_be_reported_alone(tmp_path):
+def test_a_run_of_a_study_can_be_reported_alone(tmp_path, undrawn):
     factors = [{"name": "gain", "setting": "controls.drive", "levels": ["Low"]}]
     study = write_study(tmp_path, factors=factors, clips=["chug", "lead"], seconds=0.1, sample_rate=8000)
     run = next((study / "runs").iterdir())
@@ -93,3 +93,43 @@ def test_the_loudest_stretch_is_found_where_it_was_planted():
     signal[600:650] = 1.0
     assert loudest(signal, 50) == 600
     assert loudest(signal, 2000) == 0
+
+
+PROBES = {
+    "aliasing": {"levels_dbfs": [-6.0], "frequency_hz": [261.6, 523.3], "asr": [[1e-9, 1e-6]]},
+    "harmonics": {
+        "frequency_hz": [82.4], "levels_dbfs": [-20.0, 0.0], "level_db": [[[-20.0, -60.0, None], [0.0, -20.0, None]]]
+    },
+    "faults": [{"probe": "after_burst", "seconds": 1.5, "text": "<script>window.pwned=1</script> still sounds"}],
+}  # fmt: skip
+
+
+def test_test_signals_show_their_faults_with_the_second(run):
+    write_json(run / "probes.json", PROBES)
+    page = build_run_report(run)
+    text = page.read_text()
+    assert "after burst" in text
+    assert "1.500 s" in text
+    assert "<script>window" not in text
+    for name in ("probe-aliasing", "probe-harmonics", "transfer-00", "spectrograms-00", "spectra-00"):
+        assert (page.parent / f"figures/{name}.pdf").is_file()
+
+
+def test_damaged_probes_are_refused_by_name(run):
+    for damage in ([1], PROBES | {"faults": None}, PROBES | {"aliasing": PROBES["aliasing"] | {"asr": [[0.1]]}}):
+        write_json(run / "probes.json", damage)
+        with pytest.raises(RunError, match=r"probes\.json"):
+            build_run_report(run)
+
+
+def test_a_run_from_before_there_was_a_panel_is_reported_without_it(run, undrawn):
+    assert 'id="panel"' not in build_run_report(run).read_text()
+
+
+def test_the_panel_says_what_is_worth_hearing(run, undrawn):
+    (row,) = (json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines())
+    write_json_lines(run / "evaluation.jsonl", [row | {"panel": {"loudness_difference_lu": -1.7, "log_mel": None}}])
+    text = build_run_report(run).read_text()
+    assert "−1.70\u00a0LU" in text
+    assert "Likely to be heard (rule of thumb)" in text
+    assert "Log-mel" not in text

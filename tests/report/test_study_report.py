@@ -11,7 +11,8 @@ from drywet.analysis import read_study
 from drywet.errors import RunError
 from drywet.measures import esr
 from drywet.report import build_study_report, listening
-from drywet.report.listening import choose_models
+from drywet.report.listening import build_desk, choose_models
+from drywet.report.page import Page
 
 TINY = [{"name": "gain", "setting": "controls.drive", "levels": ["Low", "Mid"]}]
 
@@ -32,6 +33,7 @@ def test_the_page_holds_every_model_and_the_published_figure_of_its_configuratio
 def test_every_address_on_the_page_is_a_file_in_the_folder(report):
     page = report.read_text()
     addresses = set(re.findall(r'(?:src|href|srcset)="([^"#]+)"', page)) - {"data:,"}
+    assert {"figures/all-results.svg", "figures/all-results.pdf"} <= addresses
     assert len(addresses) > 40
     for address in addresses:
         assert (report.parent / address).resolve().is_relative_to(report.parent)
@@ -42,7 +44,7 @@ def test_the_page_and_its_figures_name_no_other_host(report):
     for path in [report, *report.parent.glob("*.css"), *report.parent.glob("*.js")]:
         assert not re.search(r"https?://|//[a-z]+\.", path.read_text())
     for path in report.parent.glob("figures/*.svg"):
-        assert not re.search(r'(?:href|src)="(?!#)', path.read_text())
+        assert not re.search(r'(?:href|src)="(?!#|data:image/png;base64)', path.read_text())
 
 
 def test_what_is_heard_is_what_was_scored(study, report):
@@ -67,18 +69,64 @@ def test_best_median_and_worst_are_chosen_per_knob_position(study):
 
 
 def test_sounds_stop_at_the_budget_and_the_page_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(listening, "AUDIO_BUDGET", 60_000)
-    study = write_study(tmp_path, factors=TINY, clips=["chug", "lead", "blues"], seconds=1.0, sample_rate=16_000)
-    page = build_study_report(study)
-    assert sum(path.stat().st_size for path in page.parent.glob("audio/*")) < 100_000
-    assert "were left out to keep this folder below 30 MB" in page.read_text()
+    monkeypatch.setattr(listening, "FOLDER_BYTES", 60_000)
+    results = read_study(
+        write_study(tmp_path, factors=TINY, clips=["chug", "lead", "blues"], seconds=1.0, sample_rate=16_000)
+    )
+    for limited in (True, False):
+        page = Page(tmp_path / f"report-{limited}")
+        desk = build_desk(choose_models(results), results.clips, page, lambda run: run.name, limited=limited)
+        assert (page.n_bytes < 100_000) is limited
+        assert any("were left out to keep this folder below 30 MB" in note for note in desk.notes) is limited
+
+
+def test_figures_count_against_the_room_for_sounds(tmp_path, monkeypatch):
+    monkeypatch.setattr(listening, "FOLDER_BYTES", 600_000)
+    results = read_study(tiny_study(tmp_path))
+    page = Page(tmp_path / "report")
+    (tmp_path / "figure.svg").write_bytes(bytes(600_000))
+    page.written.add(tmp_path / "figure.svg")
+    assert build_desk(choose_models(results), results.clips, page, lambda run: run.name).n_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("heard", "ranks"),
+    [
+        ("none", []), ("best", ["best"]), (2, ["best", "worst"]), (3, ["best", "median", "worst"]),
+        ("all", ["best", "2", "3", "worst"]), (9, ["best", "2", "3", "worst"]),
+    ],
+)  # fmt: skip
+def test_as_many_models_are_heard_as_are_asked_for(study, heard, ranks):
+    results = read_study(study)
+    choices = choose_models(results, heard)
+    assert [c.rank for c in choices if c.group == "Low"] == ranks
+    assert len(choices) == 2 * len(ranks)
+
+
+def test_without_sounds_the_page_has_no_desk(tmp_path, undrawn):
+    page = build_study_report(tiny_study(tmp_path), audio="none")
+    assert not (page.parent / "audio").exists()
+    assert 'id="desk"' not in page.read_text()
+
+
+def test_one_seed_is_told_that_it_proves_nothing(report):
+    assert "Nothing is said about significance" in report.read_text()
+
+
+def test_measures_beyond_esr_stand_beside_each_model(report):
+    page = report.read_text()
+    table = page[page.index("Panel of measures of each model") :]
+    heading = re.search(r"<thead>.*?</thead>", table, re.S)[0]
+    assert "ESR at onsets" in heading
+    assert "Log-mel" not in heading  # no run has it
+    assert len(re.findall(r"<tr>", re.search(r"<tbody>.*?</tbody>", table, re.S)[0])) == 8
 
 
 def test_an_unstable_run_is_marked_with_its_reason(report):
     assert "⚠ collapse at update 15000" in report.read_text()
 
 
-def test_runs_without_scores_are_named_and_the_rest_is_shown(tmp_path):
+def test_runs_without_scores_are_named_and_the_rest_is_shown(tmp_path, undrawn):
     study = tiny_study(tmp_path)
     runs = sorted((study / "runs").iterdir())
     (runs[0] / "evaluation.jsonl").unlink()
@@ -88,7 +136,7 @@ def test_runs_without_scores_are_named_and_the_rest_is_shown(tmp_path):
     assert "#1 · Mid" in page
 
 
-def test_a_study_that_has_not_begun_still_gives_a_page(tmp_path):
+def test_a_study_that_has_not_begun_still_gives_a_page(tmp_path, undrawn):
     study = tiny_study(tmp_path)
     shutil.rmtree(study / "runs")
     page = build_study_report(study).read_text()
@@ -96,7 +144,7 @@ def test_a_study_that_has_not_begun_still_gives_a_page(tmp_path):
     assert "2 of 2 runs have no scores yet" in page
 
 
-def test_missing_and_mismatched_sounds_are_left_out_and_named(tmp_path):
+def test_missing_and_mismatched_sounds_are_left_out_and_named(tmp_path, undrawn):
     study = tiny_study(tmp_path)
     runs = sorted((study / "runs").iterdir())
     (runs[0] / "renders/0.wav").unlink()
@@ -107,13 +155,15 @@ def test_missing_and_mismatched_sounds_are_left_out_and_named(tmp_path):
     assert "There is nothing to listen to yet" in page
 
 
-def test_a_study_with_seeds_shows_intervals(tmp_path):
+def test_a_study_with_seeds_shows_intervals(tmp_path, undrawn):
     factors = [
         {"name": "context", "setting": "training.tbptt_length", "levels": ["44", "88"]},
         {"name": "seed", "setting": "seed", "levels": ["0", "1", "2"]},
     ]
     page = build_study_report(tiny_study(tmp_path, factors=factors)).read_text()
     assert "95 % Student intervals over seeds" in page
+    assert "Nothing is said about significance" not in page
+    assert re.search(r"Context 88 instead of 44: −\d\.\d dB \[", page)
     assert "Between seeds of one configuration" in page
     assert "one seed: none" not in page
 
@@ -121,10 +171,14 @@ def test_a_study_with_seeds_shows_intervals(tmp_path):
 def test_building_again_leaves_no_file_of_the_report_before(tmp_path):
     study = tiny_study(tmp_path)
     folder = build_study_report(study).parent
-    assert (folder / "audio/predicted-004.flac").is_file()
+    assert (folder / "figures/waveforms-01.pdf").is_file()
+    heard = len(list(folder.glob("audio/*")))
+    (folder / "audio/mine.txt").write_text("a file of the user's")
     (sorted((study / "runs").iterdir())[1] / "evaluation.jsonl").unlink()
     page = build_study_report(study).read_text()
-    assert not (folder / "audio/predicted-004.flac").exists()
+    assert not (folder / "figures/waveforms-01.pdf").exists()
+    (folder / "audio/mine.txt").unlink()  # still there
+    assert len(list(folder.glob("audio/*"))) < heard
     assert all(path.name in page for path in [*folder.glob("audio/*"), *folder.glob("figures/*")])
 
 

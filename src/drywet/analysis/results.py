@@ -26,6 +26,7 @@ class ClipScore:
     lag: int = 0  # samples, where esr_best_lag was found
     esr_published_compatible: float = NAN  # one sample late, as the published study compared
     esr_linear: float = NAN  # of the best linear model: the floor to beat
+    esr_noise_limit: float = NAN  # what the noise in wet alone makes; NaN where it is not known, or the device simulated
     mse: float = NAN
     mae: float = NAN
     seconds: float = NAN
@@ -37,6 +38,7 @@ class ClipScore:
     stop: int | None = None
     latency: int = 0  # samples by which wet trails dry in their files
     panel: Mapping[str, float] = field(default_factory=dict)  # further measures, see evaluation.panel; NaN: undefined
+    clicks_s: tuple[float, ...] = ()  # when the prediction clicks where the device does not
 
 
 @dataclass(frozen=True)
@@ -309,6 +311,7 @@ def _clip_score(row: Any, folder: Path, path: Path) -> ClipScore:
         lag=int(_number(row.get("lag"), 0)),
         esr_published_compatible=_number(row.get("esr_published_compatible")),
         esr_linear=_number(row.get("esr_linear")),
+        esr_noise_limit=_number(row.get("esr_noise_limit")),
         mse=_number(row.get("mse")),
         mae=_number(row.get("mae")),
         seconds=_number(row.get("seconds")),
@@ -320,6 +323,7 @@ def _clip_score(row: Any, folder: Path, path: Path) -> ClipScore:
         stop=_sample_index(row.get("stop"), path),
         latency=int(_number(row.get("latency"), 0)),
         panel={str(name): _number(value) for name, value in _table(row.get("panel") or {}, path).items()},
+        clicks_s=tuple(map(_number, clicks)) if isinstance(clicks := row.get("clicks_s"), list) else (),
     )
 
 

@@ -1,18 +1,14 @@
-"""The figures of the reports. Each function draws one; ``narrow`` is the variant for a phone."""
+"""Scores as figures: all models of a study, its factors, and how training went; ``narrow`` is the variant for a phone."""
 
 import math
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
-from scipy.signal import welch
 
 from drywet.analysis import Factor, FactorSummary, RunResult, StudyResults
 from drywet.report.style import (
@@ -23,30 +19,13 @@ from drywet.report.style import (
     LINE,
     MUTED,
     NARROW,
-    SIGNAL_COLOURS,
     WIDE,
     new_figure,
     percent_axis,
     shorten,
 )
 
-ZOOM_SAMPLES = 500  # as the published study's waveform plots
 _FLOOR = 1e-8  # a logarithmic axis has no zero
-
-
-@dataclass(frozen=True)
-class Waveforms:
-    """The signals of one clip, each of shape (T,)."""
-
-    dry: np.ndarray
-    wet: np.ndarray
-    predicted: np.ndarray
-    sample_rate: int
-
-    @property
-    def difference(self) -> np.ndarray:
-        """Wet minus predicted."""
-        return self.wet - self.predicted
 
 
 def draw_all_results(results: StudyResults, *, narrow: bool = False) -> Figure:
@@ -235,92 +214,6 @@ def _draw_loss(axes: Axes, run: RunResult, *, single: bool, narrow: bool) -> Non
         label = "\n".join(textwrap.wrap(shorten(f"#{run.number} {run.name}", 30), 15 if narrow else 30)[:2])
         axes.set_title(label, fontsize=6.6 if narrow else 7.6, color=ALARM if run.instability else INK, pad=3)
         axes.tick_params(labelsize=6.5 if narrow else 7.5)
-
-
-def draw_waveforms(waves: Waveforms, *, narrow: bool = False) -> Figure:
-    """Dry, wet with predicted, and their difference: the whole clip, and 500 samples where wet is loudest."""
-    figure = new_figure(NARROW if narrow else WIDE, 7.0 if narrow else 4.3)
-    ratios: dict[str, Any] = {"height_ratios": (1.12, 1)} if narrow else {"width_ratios": (1, 1.25)}
-    halves = figure.subfigures(*((2, 1) if narrow else (1, 2)), squeeze=False, **ratios)
-    left, right = np.ravel(halves)
-    whole = left.subplots(4, 1, sharex=True)
-    zoom = right.subplots(3, 1, sharex=True, height_ratios=(1, 2, 1))
-    start = loudest(waves.wet, ZOOM_SAMPLES)
-    stop = min(start + ZOOM_SAMPLES, len(waves.wet))
-    wet_limit = max(_peak(waves.wet), _peak(waves.predicted))
-    limits = {name: _peak(waves.dry) if name == "dry" else wet_limit for name in SIGNAL_COLOURS}
-    for axes, (name, colour) in zip(whole, SIGNAL_COLOURS.items(), strict=True):
-        _draw_envelope(axes, getattr(waves, name), waves.sample_rate, colour)
-        axes.axvspan(start / waves.sample_rate, stop / waves.sample_rate, color="#E69F00", alpha=0.6, lw=0, zorder=3)
-        axes.set_ylim(-1.05 * limits[name], 1.05 * limits[name])
-        axes.set_ylabel(name, fontsize=8)
-    milliseconds = 1000 * np.arange(start, stop) / waves.sample_rate
-    for axes, names in zip(zoom, (("dry",), ("wet", "predicted"), ("difference",)), strict=True):
-        for name in names:
-            style = {"lw": 3.0, "alpha": 0.5} if name == "wet" else {"lw": 1.2}
-            axes.plot(milliseconds, getattr(waves, name)[start:stop], color=SIGNAL_COLOURS[name], **style)
-        axes.set_ylim(-1.05 * limits[names[0]], 1.05 * limits[names[0]])
-        axes.set_ylabel("\n".join(names), fontsize=8)
-        axes.margins(x=0)
-    for axes in (*whole, *zoom):
-        axes.tick_params(labelsize=7)
-    whole[0].set_title("whole clip", fontsize=8.5)
-    zoom[0].set_title(f"{stop - start} samples where wet is loudest", fontsize=8.5)
-    whole[-1].set_xlabel("seconds", fontsize=8)
-    zoom[-1].set_xlabel("milliseconds", fontsize=8)
-    handles = [Line2D([], [], color=colour, lw=2.4, label=name) for name, colour in SIGNAL_COLOURS.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
-    return figure
-
-
-def draw_spectra(waves: Waveforms, *, narrow: bool = False) -> Figure:
-    """Average power spectrum of wet, predicted and their difference in dB (Welch, 4096 samples, Hann)."""
-    figure = new_figure(NARROW if narrow else WIDE, 3.0 if narrow else 3.6)
-    axes = figure.subplots()
-    length = min(4096, len(waves.wet))
-    top = -math.inf
-    for name in ("dry", "wet", "predicted", "difference"):
-        frequency, power = welch(
-            getattr(waves, name).astype(np.float64), waves.sample_rate, nperseg=length, scaling="spectrum"
-        )
-        level = 10 * np.log10(np.maximum(power[1:], 1e-16))
-        top = max(top, level.max())
-        width = {"wet": 2.6, "dry": 0.9}.get(name, 1.3)
-        axes.plot(
-            frequency[1:],
-            level,
-            color=SIGNAL_COLOURS[name],
-            lw=width,
-            alpha=0.55 if name == "wet" else 0.95,
-            label=name,
-        )
-    axes.set_xscale("log")
-    ticks = [f for f in (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000) if f < waves.sample_rate / 2]
-    axes.set_xticks(ticks, [f"{f // 1000} k" if f >= 1000 else str(f) for f in ticks])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(40, waves.sample_rate / 2)
-    axes.set_ylim(top - 100, top + 5)
-    axes.set_xlabel("frequency in Hz")
-    axes.set_ylabel("dBFS per bin")
-    axes.legend(loc="lower left", ncols=2)
-    return figure
-
-
-def loudest(signal: np.ndarray, length: int) -> int:
-    """Where the ``length`` samples with the most energy begin."""
-    energy = np.concatenate([[0.0], np.cumsum(np.square(signal, dtype=np.float64))])
-    return int(np.argmax(energy[length:] - energy[:-length])) if 0 < length < len(signal) else 0
-
-
-def _draw_envelope(axes: Axes, signal: np.ndarray, sample_rate: int, colour: str, columns: int = 450) -> None:
-    starts = np.arange(0, len(signal), math.ceil(len(signal) / columns))
-    low, high = np.minimum.reduceat(signal, starts), np.maximum.reduceat(signal, starts)
-    axes.fill_between(starts / sample_rate, low, high, color=colour, alpha=0.85, lw=0)
-    axes.margins(x=0)
-
-
-def _peak(signal: np.ndarray) -> float:
-    return float(np.max(np.abs(signal))) or 1.0
 
 
 def _panel_factor(results: StudyResults) -> Factor | None:

@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from drywet import audio
 from drywet.analysis import ClipScore, RunResult, StudyResults
 from drywet.analysis.describe import decibels, percent
-from drywet.dataset.pair import Pair, take_out_latency
 from drywet.errors import AudioFileError
-from drywet.report.figures import Waveforms, loudest
+from drywet.report.page import Page
+from drywet.report.waveforms import Waveforms, load_clip, loudest
 
-AUDIO_BUDGET = 26_000_000  # bytes; with its figures the report folder stays below 30 MB
+Audio = Literal["all", "best", "none"] | int  # how many models are heard at each knob position
+FOLDER_BYTES = 29_000_000  # of sounds and figures together, so that the folder with its page stays below 30 MB
 LONGEST_SECONDS = 30  # of a longer clip, the loudest part of this length is heard
-SIGNALS = ("dry", "wet", "predicted", "difference")
 MAX_GROUPS = 6
 _PEAK_COLUMNS = 220
 
@@ -30,47 +29,24 @@ class Choice:
     run: RunResult
 
 
-def choose_models(results: StudyResults) -> list[Choice]:
-    """Best, median and worst model by mean ESR for each knob position the study varies."""
+def choose_models(results: StudyResults, heard: Audio = 3) -> list[Choice]:
+    """Models for each knob position the study varies, by mean ESR: the best, the worst, and others evenly between.
+
+    ``heard`` is how many; three are best, median and worst, ``"best"`` is one, ``"none"`` is none.
+    """
     knobs = [factor.name for factor in results.factors if factor.is_control]
     groups: dict[str, list[RunResult]] = {}
     for run in results.scored:
         groups.setdefault(" · ".join(run.factors[name] for name in knobs), []).append(run)
     choices = []
-    for group, runs in list(groups.items())[:MAX_GROUPS]:
+    for group, runs in groups.items() if heard == "all" else list(groups.items())[:MAX_GROUPS]:
         ordered = sorted(runs, key=lambda run: run.mean_esr)
-        ranked = {"best": ordered[0], "median": ordered[(len(ordered) - 1) // 2], "worst": ordered[-1]}
-        choices += [Choice(group, rank, run) for rank, run in ranked.items()]
+        last = len(ordered) - 1
+        wanted = heard if isinstance(heard, int) else {"all": len(ordered), "best": 1, "none": 0}[heard]
+        for place in dict.fromkeys(i * last // max(1, wanted - 1) for i in range(wanted)):
+            rank = "best" if place == 0 else "worst" if place == last else "median" if wanted == 3 else str(place + 1)
+            choices.append(Choice(group, rank, ordered[place]))
     return choices
-
-
-def load_clip(score: ClipScore) -> Waveforms:
-    """The signals of one scored clip.
-
-    Raises
-    ------
-    AudioFileError
-        If a file is missing or unreadable, or their rates or lengths disagree.
-    """
-    signals, rates = {}, {}
-    for name in ("dry", "wet", "predicted"):
-        path = getattr(score, name)
-        if path is None:
-            raise AudioFileError(f"clip {score.clip!r}: no {name} file is named in evaluation.jsonl")
-        signals[name], rates[name] = audio.read(path)
-    if len(set(rates.values())) > 1:
-        raise AudioFileError(f"clip {score.clip!r}: sample rates disagree ({rates})")
-    if score.latency:
-        pair = take_out_latency(Pair(signals["dry"], signals["wet"], rates["wet"]), score.latency, str(score.wet))
-        signals |= {"dry": pair.dry, "wet": pair.wet}
-    if score.start is not None or score.stop is not None:
-        part = slice(score.start, score.stop)
-        whole = len(signals["wet"])
-        signals = {name: s[part] if len(s) == whole else s for name, s in signals.items()}
-    lengths = {name: len(signal) for name, signal in signals.items()}
-    if len(set(lengths.values())) > 1 or not lengths["wet"]:
-        raise AudioFileError(f"clip {score.clip!r}: lengths disagree, in samples: {lengths}")
-    return Waveforms(**signals, sample_rate=rates["wet"])
 
 
 @dataclass
@@ -80,7 +56,6 @@ class Desk:
     Files are numbered, never named after anything in the study, so that no name can lead out of the folder.
     """
 
-    folder: Path
     groups: list[str] = field(default_factory=list)
     ranks: list[str] = field(default_factory=list)
     clips: list[str] = field(default_factory=list)
@@ -108,22 +83,28 @@ class Desk:
 
 
 def build_desk(
-    choices: Sequence[Choice], clips: Sequence[str], folder: Path, describe: Callable[[RunResult], str]
+    choices: Sequence[Choice],
+    clips: Sequence[str],
+    page: Page,
+    describe: Callable[[RunResult], str],
+    *,
+    limited: bool = True,
 ) -> Desk:
-    """Write the signals of the chosen models as 16-bit FLAC, clip by clip, until the budget is spent.
+    """Write the signals of the chosen models as 16-bit FLAC, clip by clip, until the folder is full if ``limited``.
 
     ``describe(run)`` names a model. What does not fit or cannot be read is left out, and ``notes`` says so.
     """
-    desk = Desk(folder)
+    desk = Desk()
     desk.groups = list(dict.fromkeys(choice.group for choice in choices))
     desk.ranks = list(dict.fromkeys(choice.rank for choice in choices))
     desk.clips = list(clips)
-    shelf = _Shelf(desk)
+    shelf = _Shelf(desk, page, FOLDER_BYTES - page.n_bytes if limited else None)
     by_place = {(choice.group, choice.rank): choice.run for choice in choices}
+    heard_first = sorted(desk.ranks, key=lambda rank: rank not in ("best", "worst"))
     places = [
         (run, score)
         for clip in clips
-        for rank in sorted(desk.ranks, key=["best", "worst", "median", "this model"].index)
+        for rank in heard_first
         for group in desk.groups
         if (run := by_place.get((group, rank))) and (score := run.clip(clip))
     ]
@@ -148,7 +129,7 @@ def build_desk(
                 written.setdefault(key, {})[name] = shelf.put(name, waves, files.get(name, key))
     desk.notes += [
         f"Listening: {n} {name} signals were left out to keep this folder below 30 MB. All predictions are in the run "
-        "folders, under renders/."
+        "folders, under renders/; `drywet report --audio all` takes every one."
         for name, n in left_out.items()
         if n
     ]
@@ -180,14 +161,16 @@ def _entry(score: ClipScore | None, addresses: dict[str, str] | None) -> dict[st
 class _Shelf:
     """Writes each signal once, keeps count of the bytes."""
 
-    def __init__(self, desk: Desk):
+    def __init__(self, desk: Desk, page: Page, room: int | None):
         self.desk = desk
+        self.page = page
+        self.room = room  # bytes; None for all there is
         self.known: dict[Any, str] = {}
 
     @property
     def is_full(self) -> bool:
         largest = 450_000 if not self.known else self.desk.n_bytes / len(self.known) * 3
-        return self.desk.n_bytes + largest > AUDIO_BUDGET
+        return self.room is not None and self.desk.n_bytes + largest > self.room
 
     def put(self, name: str, waves: Waveforms, source: Any) -> str:
         key = (name, source)
@@ -198,15 +181,16 @@ class _Shelf:
         if len(signal) > length:
             start = loudest(waves.wet, length)
             signal = signal[start : start + length]
-        address = f"{name}-{len(self.known):03d}.flac"
-        path = self.desk.folder / "audio" / address
+        address = f"audio/{name}-{len(self.known):03d}.flac"
+        path = self.page.out / address
         clipped = audio.write(path, signal, waves.sample_rate, subtype="PCM_16")
         if clipped:
-            self.desk.notes.append(f"audio/{address}: {clipped} samples beyond full scale were clipped for listening.")
+            self.desk.notes.append(f"{address}: {clipped} samples beyond full scale were clipped for listening.")
+        self.page.written.add(path)
         self.desk.n_bytes += path.stat().st_size
-        self.desk.peaks[f"audio/{address}"] = _peaks(signal)
-        self.known[key] = f"audio/{address}"
-        return self.known[key]
+        self.desk.peaks[address] = _peaks(signal)
+        self.known[key] = address
+        return address
 
 
 def _peaks(signal: np.ndarray) -> list[int]:

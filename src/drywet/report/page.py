@@ -11,12 +11,13 @@ from typing import Any, TypeGuard
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from drywet.analysis.conclusions import probability, signed, span
 from drywet.analysis.describe import decibels, describe_esr, percent
 from drywet.files import read_json, write_bytes, write_json, write_text
-from drywet.report.style import drawing, save_svg
+from drywet.report.panel import NO_BREAK, format_measure, panel_value
+from drywet.report.style import drawing, save_figure
 
 MISSING = "–"
-NO_BREAK = "\u00a0"
 
 
 @dataclass(frozen=True)
@@ -30,24 +31,34 @@ class Picture:
 
 
 class Page:
-    """A report folder being written: ``index.html`` and beside it figures/, audio/, report.css, report.js, files.json."""
+    """A report folder being written: ``index.html`` and beside it figures/, audio/, report.css, report.js, files.json.
+
+    What is put into it is listed in ``written``, so that the report before can be cleared away without a file of the user's.
+    """
 
     def __init__(self, out: Path | str):
         self.out = Path(out)
         self.written: set[Path] = set()
 
     def picture(self, name: str, alt: str, draw: Callable[..., Figure], *arguments: Any) -> Picture:
-        """Draw a figure twice, for the desk and for the phone."""
+        """Draw a figure twice, for the desk (and as PDF, for print) and for the phone."""
         sizes = []
         with drawing():
-            for suffix, narrow in (("", False), ("-narrow", True)):
+            for narrow, endings in ((False, (".svg", ".pdf")), (True, ("-narrow.svg",))):
                 figure = draw(*arguments, narrow=narrow)
-                self.written.add(save_svg(figure, self.out / "figures" / f"{name}{suffix}.svg"))
+                for ending in endings:
+                    self.written.add(save_figure(figure, self.out / "figures" / f"{name}{ending}"))
+                    figure.set_layout_engine("none")  # laid out once; doing it again takes as long as drawing
                 sizes.append(tuple(round(96 * inches) for inches in figure.get_size_inches()))
         return Picture(name, alt, *sizes)
 
+    @property
+    def n_bytes(self) -> int:
+        """Size of what has been written so far."""
+        return sum(path.stat().st_size for path in self.written)
+
     def finish(self, template: str, **context: Any) -> Path:
-        """Write style, script and page, remove the figures and sounds of an earlier report, return index.html."""
+        """Write style, script and page, remove the figures and sounds of an earlier report, return ``index.html``."""
         for name in ("report.css", "report.js"):
             write_bytes(self.out / name, (files("drywet.report") / "static" / name).read_bytes())
         write_text(self.out / "index.html", _environment().get_template(template).render(**context))
@@ -69,13 +80,19 @@ def _environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "percent": format_percent,
         "db": format_db,
-        "points": format_points,
         "duration": format_duration,
         "number": format_number,
         "in_words": describe_esr,
         "bare": lambda text: text.split(NO_BREAK)[0],  # without its unit, which the heading names
         "spoken": lambda name: str(name).replace("_", " "),
         "known": _is_known,
+        "signed": lambda value: signed(value, 2),
+        "interval": lambda interval: span(interval).strip() if interval else MISSING,
+        "probability": lambda p: probability(p).removeprefix("p ").removeprefix("= ") if _is_known(p) else MISSING,
+        "tiny": lambda value: f"{value:.2g}" if _is_known(value) else MISSING,
+        "sentence": lambda text: text[:1].upper() + text[1:] + ".",
+        "of_measure": lambda value, measure: format_measure(measure, value),
+        "panel_value": panel_value,
     }
     environment.filters |= filters
     return environment
@@ -107,11 +124,6 @@ def format_number(value: float | None, decimals: int = 1) -> str:
     text = f"{value:,.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return text.replace(",", "\u202f").replace("-", "−")
-
-
-def format_points(ratio: float | None) -> str:
-    """A difference of ESR in percentage points, with its sign."""
-    return f"{100 * ratio:+.3f}".replace("-", "−") if _is_known(ratio) else MISSING
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, str]:

@@ -6,10 +6,12 @@ from statistics import fmean
 from typing import Any
 
 from drywet.analysis import (
+    Analysis,
     Factor,
     RunResult,
     StudyResults,
     Trial,
+    analyze,
     limits_in_words,
     published,
     read_study,
@@ -18,22 +20,18 @@ from drywet.analysis import (
     summarise_trials,
     write_tables,
 )
-from drywet.errors import AudioFileError
-from drywet.report.figures import (
-    draw_all_results,
-    draw_by_clip,
-    draw_loss_curves,
-    draw_summary,
-    draw_waveforms,
-    split_by,
-)
-from drywet.report.listening import Choice, build_desk, choose_models, load_clip
+from drywet.errors import AudioFileError, DrywetError
+from drywet.report.clip import picture_clip
+from drywet.report.figures import draw_all_results, draw_by_clip, draw_loss_curves, draw_summary, split_by
+from drywet.report.listening import Audio, build_desk, choose_models
 from drywet.report.page import Page, Picture, flatten
+from drywet.report.panel import measures_of, panel_mean
+from drywet.report.waveforms import load_clip
 
 _HEAT_STEPS = 8
 
 
-def build_study_report(study_folder: Path | str, out: Path | str | None = None) -> Path:
+def build_study_report(study_folder: Path | str, out: Path | str | None = None, audio: Audio = 3) -> Path:
     """Write the report of a study as one static folder, and return its ``index.html``.
 
     Parameters
@@ -41,6 +39,9 @@ def build_study_report(study_folder: Path | str, out: Path | str | None = None) 
     study_folder : path
     out : path, optional
         Where the report goes; ``study_folder/report`` unless given.
+    audio : int, "best", "none" or "all"
+        How many models are heard at each knob position; 3 are best, median and worst. The folder stays below 30 MB, unless
+        all are wanted.
 
     Raises
     ------
@@ -50,11 +51,8 @@ def build_study_report(study_folder: Path | str, out: Path | str | None = None) 
     results = read_study(study_folder)
     page = Page(out if out is not None else Path(study_folder) / "report")
     summaries = summarise(results)
-    choices = choose_models(results)
-    desk = build_desk(choices, results.clips, page.out, lambda run: describe_model(results, run))
-    page.written |= {page.out / address for address in desk.peaks}
     write_tables(results, page.out)
-    notes = list(desk.notes)
+    notes: list[str] = []
     context_factor = _context_factor(results)
     pictures: dict[str, Picture | None] = dict.fromkeys(("all", "summary", "clips", "loss"))
     if results.scored:
@@ -77,25 +75,36 @@ def build_study_report(study_folder: Path | str, out: Path | str | None = None) 
             "loss-curves", "Training and validation error-to-signal ratio of every run over the epochs.",
             draw_loss_curves, results.runs,
         )  # fmt: skip
+    analysis, refusal = _analysis(results)
+    heard = _heard(results, page, notes)
+    desk = build_desk(
+        choose_models(results, audio), results.clips, page, lambda run: describe_model(results, run),
+        limited=audio != "all",
+    )  # fmt: skip
+    measures = measures_of(results.scored)
     return page.finish(
         "study.html",
         results=results,
         summaries=summaries,
         published_summaries=_published_summaries(results),
         pictures=pictures,
-        waveforms=_waveforms(results, choices, page, notes),
+        analysis=analysis,
+        refusal=refusal,
+        heard=heard,
         desk=desk,
         context_factor=context_factor,
         headline=_headline(results),
         rows=[_row(results, run) for run in results.runs],
         heat=_heat(results),
+        measures=measures,
+        panel_rows=[(run, [panel_mean(run, measure) for measure in measures]) for run in results.scored],
         limits=limits_in_words(results),
         spread=seed_spread(results.factors, [Trial(dict(run.factors), run.mean_esr) for run in results.scored]),
         settings=_settings(results.runs),
         origin=_origin(results.runs),
         unstable=[run for run in results.runs if run.instability],
         missing=[run for run in results.runs if run.missing],
-        notes=list(dict.fromkeys(notes)),
+        notes=list(dict.fromkeys([*desk.notes, *notes])),
         describe=lambda run: describe_model(results, run),
     )
 
@@ -183,9 +192,18 @@ def _heat(results: StudyResults) -> dict[str, Any]:
     return {"rows": rows, "means": means}
 
 
-def _waveforms(results: StudyResults, choices: list[Choice], page: Page, notes: list[str]) -> list[dict[str, Any]]:
-    """Best and worst model per knob position, on the clip their group finds hardest."""
+def _analysis(results: StudyResults) -> tuple[Analysis | None, str]:
+    """What the statistics say, or why they say nothing."""
+    try:
+        return analyze(results), ""
+    except DrywetError as error:
+        return None, str(error)
+
+
+def _heard(results: StudyResults, page: Page, notes: list[str]) -> list[dict[str, Any]]:
+    """Best and worst model per knob position, on the clip their group finds hardest; the best one in full."""
     shown, seen = [], set()
+    choices = choose_models(results)
     for index, choice in enumerate(choices):
         if choice.rank == "median" or (choice.group, choice.run.id, choice.run.number) in seen:
             continue
@@ -200,12 +218,8 @@ def _waveforms(results: StudyResults, choices: list[Choice], page: Page, notes: 
         except AudioFileError as error:
             notes.append(str(error))
             continue
-        name = describe_model(results, choice.run)
-        picture = page.picture(
-            f"waveforms-{index:02d}",
-            f"Dry, wet, predicted and difference waveforms of model {name} on {clip.clip}.", draw_waveforms, waves,
-        )  # fmt: skip
-        shown.append({"picture": picture, "choice": choice, "clip": clip, "name": name})
+        pictures = picture_clip(page, f"{index:02d}", clip, waves, in_full=choice.rank == "best")
+        shown.append({"choice": choice, "name": describe_model(results, choice.run), "pictures": pictures})
     return shown
 
 

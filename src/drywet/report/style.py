@@ -56,6 +56,7 @@ _RC: dict[Any, Any] = {
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "svg.fonttype": "path",
     "svg.hashsalt": "drywet",  # the same figure gives the same file
+    "pdf.fonttype": 42,  # TrueType, embedded: printers and journals refuse Type 3
 }
 
 
@@ -73,11 +74,28 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save_svg(figure: Figure, path: Path) -> Path:
-    """Write the figure as SVG, whole or not at all."""
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write the figure as SVG or PDF, as the name ends, whole or not at all; the same figure gives the same bytes."""
+    undated = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(temporary, format=path.suffix[1:], metadata=undated[path.suffix])
     return path
+
+
+def frequency_ticks(lowest: float, highest: float) -> dict[int, str]:
+    """The frequencies in Hz that a sound engineer expects on an axis, and how they are written."""
+    usual = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+    return {f: f"{f // 1000} k" if f >= 1000 else str(f) for f in usual if lowest <= f <= highest}
+
+
+def frequency_axis(axes: Axes, lowest: float, highest: float, name: str = "frequency in Hz") -> None:
+    """A logarithmic x axis of frequency from ``lowest`` to ``highest`` Hz."""
+    ticks = frequency_ticks(lowest, highest)
+    axes.set_xscale("log")
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(lowest, highest)
+    axes.set_xlabel(name)
 
 
 def percent_axis(axes: Axes, *, dense: bool = True) -> None:

@@ -1,18 +1,23 @@
 "use strict";
-// Tables that sort, and the listening desk. No library, no request: sounds are plain files beside the page.
+// Tables that sort and filter, and the listening desk. No library, no request: sounds are plain files beside the page.
 
 document.documentElement.classList.add("scripted");
 
 for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
+for (const table of document.querySelectorAll("table.filtered")) makeFiltered(table);
 const deskData = document.getElementById("desk-data");
 if (deskData) startDesk(JSON.parse(deskData.textContent));
+
+function element(name, properties, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
 
 function makeSortable(table) {
   const headers = [...table.tHead.rows[0].cells];
   headers.forEach((header, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = header.textContent;
+    const button = element("button", { type: "button" }, header.textContent);
     header.replaceChildren(button);
     button.addEventListener("click", () => {
       const descending = header.getAttribute("aria-sort") === "ascending";
@@ -38,11 +43,31 @@ function compare(a, b, descending) {
   return descending ? -order : order;
 }
 
+function makeFiltered(table) { // a list of levels for each column that is marked, and how many rows are left
+  const rows = [...table.tBodies[0].rows];
+  const wanted = new Map();
+  const count = element("output", {});
+  const show = () => {
+    for (const row of rows) row.hidden = [...wanted].some(([column, text]) => text !== "" && row.cells[column].textContent !== text);
+    count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
+  };
+  const lists = [...table.tHead.rows[0].cells].flatMap((header, column) => {
+    const levels = [...new Set(rows.map((row) => row.cells[column].textContent))];
+    if (!("filter" in header.dataset) || levels.length < 2) return [];
+    const list = element("select", {}, new Option("all", ""), ...levels.map((level) => new Option(level, level)));
+    list.addEventListener("change", () => { wanted.set(column, list.value); show(); });
+    return [element("label", {}, header.textContent.trim(), " ", list)];
+  });
+  if (lists.length) table.closest(".table").before(element("div", { className: "filters" }, ...lists, count));
+  show();
+}
+
 function startDesk(data) {
   const desk = document.getElementById("desk");
   const players = Object.fromEntries([...desk.querySelectorAll("audio")].map((audio) => [audio.dataset.signal, audio]));
   const buttons = [...desk.querySelectorAll(".signal")];
-  const [play, seek, time, now, outline] = ["play", "seek", "time", "now", "outline"].map((id) => document.getElementById(id));
+  const [play, seek, time, now, outline, repeat, keysWork] = ["play", "seek", "time", "now", "outline", "repeat", "keys"].map((id) => document.getElementById(id));
+  const apart = 0.03; // s; players that are further apart are brought together
   let signal = "predicted";
   let position = 0; // s; kept here, because a player that is loading forgets it
   let playing = false;
@@ -71,18 +96,21 @@ function startDesk(data) {
 
   function hear(name) {
     if (!players[name].hasAttribute("src")) { draw(); return; }
+    if (!active().paused) position = active().currentTime;
     signal = name;
-    for (const audio of Object.values(players)) if (audio !== active()) audio.pause();
     settle();
     buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.signal === signal)));
     draw();
   }
 
-  function settle() { // the active player at the position, playing if the listener wants it to
-    const audio = active();
-    if (audio.readyState === 0) return; // again when its length is known
-    if (Math.abs(audio.currentTime - position) > 0.01) audio.currentTime = Math.min(position, audio.duration);
-    if (playing && audio.paused) audio.play().catch(() => { playing = false; draw(); });
+  function settle() { // all players run together and one is heard, so that switching leaves no gap
+    for (const audio of Object.values(players)) {
+      audio.muted = audio !== active();
+      if (audio.readyState === 0) continue; // again when its length is known
+      if (Math.abs(audio.currentTime - position) > (audio.paused ? 0.001 : apart)) audio.currentTime = Math.min(position, audio.duration);
+      if (!playing) audio.pause();
+      else if (audio.paused && !audio.ended) audio.play().catch(() => { if (audio === active()) { playing = false; draw(); } });
+    }
   }
 
   function moveTo(seconds) {
@@ -92,9 +120,10 @@ function startDesk(data) {
   }
 
   function toggle() {
+    if (!active().paused) position = active().currentTime;
     playing = !playing;
-    if (playing && active().ended) position = 0;
-    if (playing) settle(); else active().pause();
+    if (playing && position >= active().duration - 0.01) position = 0;
+    settle();
     draw();
   }
 
@@ -105,6 +134,7 @@ function startDesk(data) {
     play.setAttribute("aria-label", playing ? "Pause" : "Play");
     time.textContent = `${position.toFixed(1)} / ${(audio.duration || 0).toFixed(1)} s`;
     seek.value = fraction;
+    seek.setAttribute("aria-valuetext", `${position.toFixed(1)} seconds`);
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [outline.clientWidth, outline.clientHeight];
     if (outline.width !== Math.round(width * ratio)) { outline.width = Math.round(width * ratio); outline.height = Math.round(height * ratio); }
@@ -134,22 +164,31 @@ function startDesk(data) {
     draw();
   }
 
+  function finish() {
+    position = repeat.checked ? 0 : active().duration;
+    playing = repeat.checked;
+    settle();
+    draw();
+  }
+
   desk.addEventListener("change", (event) => { if (event.target.type === "radio") load(); });
   buttons.forEach((button) => button.addEventListener("click", () => hear(button.dataset.signal)));
   play.addEventListener("click", toggle);
   seek.addEventListener("input", () => moveTo(Number(seek.value) * (active().duration || 0)));
   outline.addEventListener("click", (event) => moveTo((event.offsetX / outline.clientWidth) * (active().duration || 0)));
   for (const audio of Object.values(players)) {
-    audio.addEventListener("play", follow);
-    audio.addEventListener("loadedmetadata", () => { if (audio === active()) { settle(); draw(); } });
-    audio.addEventListener("ended", () => { if (audio === active()) { playing = false; position = audio.duration; draw(); } });
+    audio.addEventListener("play", () => { if (audio === active()) follow(); });
+    audio.addEventListener("loadedmetadata", () => { settle(); draw(); });
+    audio.addEventListener("ended", () => { if (audio === active()) finish(); });
   }
   const keys = { a: "wet", b: "predicted", d: "dry", x: "difference" };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const name = keys[event.key.toLowerCase()];
-    if (name) hear(name);
-    else if (event.key === " " && !event.target.closest("button, input, a, summary, .table")) { event.preventDefault(); toggle(); }
+    if (!keysWork.checked || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select")) return;
+    const key = event.key.toLowerCase();
+    if (keys[key]) hear(keys[key]);
+    else if (key === "s") hear(signal === "wet" ? "predicted" : "wet");
+    else if (key === "r") repeat.checked = !repeat.checked;
+    else if (key === " " && !event.target.closest("button, input, a, summary, .table")) { event.preventDefault(); toggle(); }
   });
   window.addEventListener("resize", draw);
   load();
