@@ -35,7 +35,7 @@ class Heard:
     p, p_holm : float
         Exact one-sided binomial test of guessing, alone and adjusted for the number of models.
     d_prime, d_prime_interval : float
-        Sensitivity; 0 is deaf to the difference, 1 gives 60 % right answers of ABX. None where it has no bound.
+        Sensitivity; 0 is deaf to the difference, 1 gives 58 % right answers in ABX. None where it has no bound.
     upper_bound : float
         One-sided 95 % bound of the share.
     """
@@ -133,7 +133,7 @@ def d_prime(share: float) -> float | None:
     Creelman, *Detection Theory: A User's Guide*, 2nd ed., 2005, ch. 9).
 
     >>> round(d_prime(0.75), 2)
-    1.98
+    2.02
     """
     if share <= 0.5:
         return 0.0

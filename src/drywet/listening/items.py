@@ -19,6 +19,7 @@ EXCERPT_SECONDS = 10.0  # about 10 s, not more than 12 (ITU-R BS.1534-3)
 FADE_SECONDS = 0.01  # at both ends, so that a loop does not click
 
 MODEL = "model"
+NEED_DRY = ("transient_esr", "clicks")  # measures that ask when notes of dry begin
 
 
 @dataclass(frozen=True)
@@ -231,10 +232,10 @@ def measure_sound(
 ) -> dict[str, float | None]:
     """ESR and the panel of the very excerpt that is heard, before levels are matched."""
     esr = float(measures.esr(np.asarray(wet, np.float64), np.asarray(predicted, np.float64)))
-    values = {"esr": esr, **panel.measure_clip(wet if dry is None else dry, wet, predicted, sample_rate)}
+    values, _ = panel.measure_clip(wet if dry is None else dry, wet, predicted, sample_rate)
     if dry is None:
-        values["transient_esr"] = None  # its onsets are those of dry
-    return values
+        values |= {name: None for name in NEED_DRY if name in values}
+    return {"esr": esr, **values}
 
 
 def loudest(signal: np.ndarray, length: int) -> int:

@@ -14,7 +14,7 @@ from scipy import stats
 from drywet.analysis.holm import holm
 from drywet.listening.answers import Listener
 
-DRAWS = 4000
+DRAWS = 2000
 FEWEST = 5  # listeners, for an interval that means what it says
 
 

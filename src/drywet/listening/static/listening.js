@@ -26,7 +26,6 @@ document.addEventListener("keydown", (event) => {
   keys(event);
 });
 window.addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
-welcome();
 
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -363,3 +362,5 @@ function saveParts() {
   }
   return [...(served ? [send, " "] : []), save, state];
 }
+
+welcome();
