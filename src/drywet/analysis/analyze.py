@@ -14,7 +14,7 @@ from drywet.analysis.conclusions import Conclusion, conclude
 from drywet.analysis.design_check import DesignCheck, check_design
 from drywet.analysis.divergence import Rate, rates
 from drywet.analysis.mixed import Mixed, fit_mixed
-from drywet.analysis.more_seeds import FILE
+from drywet.analysis.more_seeds import command, study_with_seeds
 from drywet.analysis.pareto import Point, pareto
 from drywet.analysis.permutation import permutation_p
 from drywet.analysis.power import TYPICAL_SD_DB, seeds_needed
@@ -34,6 +34,8 @@ class Analysis:
     ----------
     refusal : str, optional
         Why nothing is said about significance, and what to run instead; None where runs were repeated.
+    recommended_seeds : int, optional
+        How many seeds the refusal asks for.
     permutation : mapping
         Factor to the p of its permutation check.
     mixed, ranks : str
@@ -49,6 +51,7 @@ class Analysis:
     means: RunMeans
     check: DesignCheck
     refusal: str | None
+    recommended_seeds: int | None
     anova: Anova | None
     comparisons: tuple[LevelComparison, ...]
     permutation: Mapping[str, float]
@@ -141,6 +144,7 @@ def analyze(
         means=means,
         check=check,
         refusal=refusal,
+        recommended_seeds=recommended_seeds(means, comparisons, margin_db) if refusal else None,
         anova=anova,
         comparisons=comparisons,
         permutation=_permutation(means, anova, permutations, seed),
@@ -169,12 +173,17 @@ def _refusal(
     if means.design.error_freedom:
         return None
     seeds = recommended_seeds(means, comparisons, margin_db)
-    folder = results.folder
+    if study_with_seeds(results, seeds):
+        how = (
+            f"`drywet analyze {results.folder}` writes this study with seeds 0 to {seeds - 1}, "
+            f"`{command(results, results.folder / 'analysis')}` runs it"
+        )
+    else:
+        how = f'add `[[factor]] name = "seed" setting = "seed" levels = {list(range(seeds))}` to the study file and run it'
     return (
         f"Nothing is said about significance: every configuration was trained once ({len(means.response)} runs), and a "
         "difference between two levels cannot be told from the luck of the initial weights, however many the clips. Train "
-        f"each with {seeds} seeds: `drywet analyze {folder}` writes this study with seeds 0 to {seeds - 1}, and "
-        f"`drywet study run {folder / 'analysis' / FILE}` runs it"
+        f"each with {seeds} seeds: {how}"
     )
 
 

@@ -1,25 +1,43 @@
 """The same study with more seeds, as a study file: what to run where one seed allows no conclusion."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from drywet.analysis.results import StudyResults
+from drywet.files import write_text
 
 FILE = "more-seeds.toml"
 
 
 def study_with_seeds(results: StudyResults, seeds: int) -> dict[str, Any] | None:
-    """The study's settings with a seed factor of ``seeds`` levels, ready for TOML; None where ``study.json`` keeps none.
+    """The study's settings with a seed factor of ``seeds`` levels; None where ``study.json`` keeps no settings.
 
-    Only settings that were said count; those that were left open are left open again.
+    Settings that were left open are left open again.
     """
     factors = results.settings.get("factor")
     if not isinstance(factors, list) or "run" not in results.settings:
         return None
     seed = {"name": "seed", "setting": "seed", "levels": list(range(seeds))}
     others = [factor for factor in factors if isinstance(factor, Mapping) and factor.get("name") != "seed"]
-    kept = _without_none({**results.settings, "name": f"{results.name}-seeds", "factor": [*others, seed]})
-    return dict(kept)
+    return dict(_without_none({**results.settings, "name": f"{results.name}-seeds", "factor": [*others, seed]}))
+
+
+def write_study_with_seeds(results: StudyResults, seeds: int, folder: Path | str) -> Path | None:
+    """Write it as ``more-seeds.toml`` into ``folder``; None where ``study.json`` keeps no settings."""
+    study = study_with_seeds(results, seeds)
+    if study is None:
+        return None
+    write_text(Path(folder) / FILE, tomli_w.dumps(study))
+    return Path(folder) / FILE
+
+
+def command(results: StudyResults, folder: Path | str) -> str:
+    """How the study file in ``folder`` is run."""
+    recorded = results.settings.get("dataset") is None and results.dataset_folder is not None
+    return f"drywet study run {Path(folder) / FILE}" + (f" --dataset {results.dataset_folder}" if recorded else "")
 
 
 def _without_none(value: Any) -> Any:

@@ -11,18 +11,19 @@ _BATCH = 2_000_000  # numbers shuffled at a time
 def permutation_p(model: Model, response: np.ndarray, factor: int, permutations: int = 5000, seed: int = 0) -> float:
     """p of the main effect of ``factor``: how often a shuffled response of shape (N,) gives as large an F.
 
-    Runs are shuffled within each combination of the other factors (R. A. Fisher 1935; blocks as in M. J. Anderson, C. ter
-    Braak, 2003): exact whatever the distribution, if all it has in common there is that the factor does nothing. The
-    observed order counts as one of the permutations, so p is never 0.
+    Runs are shuffled within each combination of the other factors: exact whatever the distribution, if the factor does
+    nothing there. The F is HC3's, so that it also holds, nearly, for means where the factor changes the spread alone
+    (M. Pauly, E. Brunner, F. Konietschke, J. R. Statist. Soc. B 77, 2015). The observed order counts as one of the
+    permutations, so p is never 0.
     """
     blocks = block_of_run(model.design, factor)
     term = model.terms.index((factor,))
-    observed = model.f_values(response)[term]
+    observed = model.robust_f_values(response, [term])[0]
     rng, larger, left = np.random.default_rng(seed), 0, permutations
     while left:
         batch = min(left, max(1, _BATCH // len(response)))
         shuffled = shuffle_within(blocks, response, batch, rng)
-        larger += int((model.f_values(shuffled)[term] >= observed * (1 - 1e-9)).sum())
+        larger += int((model.robust_f_values(shuffled, [term])[0] >= observed * (1 - 1e-9)).sum())
         left -= batch
     return (1 + larger) / (1 + permutations)
 

@@ -3,8 +3,7 @@
 import math
 
 from scipy.optimize import brentq
-from scipy.special import ncfdtr, nctdtr, stdtrit
-from scipy.stats import f as f_distribution
+from scipy.special import nctdtr, stdtrit
 
 POWER = 0.8
 ALPHA = 0.05
@@ -17,7 +16,8 @@ def difference_power(effect_db: float, error_db: float, freedom: float) -> float
     if error_db == 0:
         return 1.0
     critical, shift = stdtrit(freedom, 1 - ALPHA / 2), effect_db / error_db
-    return float(1 - nctdtr(freedom, shift, critical) + nctdtr(freedom, shift, -critical))
+    other_side = nctdtr(freedom, shift, -critical)  # scipy says NaN where it is below 1e-16
+    return float(1 - nctdtr(freedom, shift, critical) + (0.0 if math.isnan(other_side) else other_side))
 
 
 def equivalence_power(margin_db: float, error_db: float, freedom: float) -> float:
@@ -28,13 +28,6 @@ def equivalence_power(margin_db: float, error_db: float, freedom: float) -> floa
     return float(max(0.0, 2 * one_sided - 1))
 
 
-def anova_power(omega_squared: float, runs: int, freedom: int, error_freedom: int) -> float:
-    """Chance that an F test at 5 % finds an effect whose share of the variance is ``omega_squared`` (in [0, 1))."""
-    shift = runs * omega_squared / (1 - omega_squared)
-    critical = f_distribution.isf(ALPHA, freedom, error_freedom)
-    return float(1 - ncfdtr(freedom, error_freedom, shift, critical))
-
-
 def detectable_db(error_db: float, freedom: float) -> float:
     """The smallest effect that a test with this standard error finds in four of five studies."""
     if error_db == 0:
@@ -43,6 +36,16 @@ def detectable_db(error_db: float, freedom: float) -> float:
     while difference_power(high, error_db, freedom) < POWER:
         low, high = high, 2 * high
     return float(brentq(lambda effect: difference_power(effect, error_db, freedom) - POWER, low, high))
+
+
+def welch_freedom(cells: int, seeds: int) -> float:
+    """Degrees of freedom to expect of a Welch test over so many configurations, all with the same variance.
+
+    Less than ``cells (seeds - 1)``, because every variance is estimated by itself: with f degrees of freedom the mean square
+    of such an estimate is 1 + 2/f times the square of its mean.
+    """
+    own = seeds - 1
+    return own * (cells * own + 2) / (own + 2)
 
 
 def seeds_needed(error_db: float, seeds: float, cells: int, *, difference_db: float, margin_db: float) -> int | None:
@@ -61,7 +64,7 @@ def seeds_needed(error_db: float, seeds: float, cells: int, *, difference_db: fl
     """
 
     def decides(count: int) -> bool:
-        error, freedom = error_db * math.sqrt(seeds / count), cells * (count - 1)
+        error, freedom = error_db * math.sqrt(seeds / count), welch_freedom(cells, count)
         return (
             difference_power(difference_db, error, freedom) >= POWER
             and equivalence_power(margin_db, error, freedom) >= POWER

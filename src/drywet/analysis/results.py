@@ -26,7 +26,9 @@ class ClipScore:
     lag: int = 0  # samples, where esr_best_lag was found
     esr_published_compatible: float = NAN  # one sample late, as the published study compared
     esr_linear: float = NAN  # of the best linear model: the floor to beat
-    esr_noise_limit: float = NAN  # what the noise in wet alone makes; NaN where it is not known, or the device simulated
+    esr_noise_limit: float = (
+        NAN  # what the noise in wet alone makes; NaN where it is not known, or the device simulated
+    )
     mse: float = NAN
     mae: float = NAN
     seconds: float = NAN
@@ -175,6 +177,7 @@ class StudyResults:
     dataset: Mapping[str, Any] = field(default_factory=dict)
     dataset_sha256: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)  # the whole study file
+    dataset_folder: Path | None = None
 
     @cached_property
     def scored(self) -> tuple[RunResult, ...]:
@@ -241,7 +244,8 @@ def read_study(folder: Path | str) -> StudyResults:
         config_path = run_folder / "config.json"
         config = _table(read_json(config_path), config_path) if config_path.is_file() else {}
         runs.append(_read_run(run_folder, {"number": len(runs), **row}, config))
-    manifest = folder / str(study.get("dataset", "dataset")) / "dataset.toml"
+    dataset_folder = folder / str(study.get("dataset", "dataset"))
+    manifest = dataset_folder / "dataset.toml"
     return StudyResults(
         folder=folder,
         name=str(study.get("name", folder.name)),
@@ -251,7 +255,8 @@ def read_study(folder: Path | str) -> StudyResults:
         runs=tuple(runs),
         dataset=read_toml(manifest) if manifest.is_file() else {},
         dataset_sha256=str(study.get("dataset_sha256", "")),
-        settings=study.get("settings") or {},
+        settings=_table(study.get("settings") or {}, path),
+        dataset_folder=dataset_folder,
     )
 
 

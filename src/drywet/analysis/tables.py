@@ -1,14 +1,10 @@
 """The results as CSV files, for those who want to compute with them."""
 
-import csv
-import io
-import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from drywet.analysis.results import StudyResults
 from drywet.analysis.summary import summarise
+from drywet.analysis.table import csv_text
 from drywet.files import write_text
 
 _CLIP_SCORES = (
@@ -53,21 +49,5 @@ def write_tables(results: StudyResults, folder: Path | str) -> list[Path]:
         ),
     }  # fmt: skip
     for name, (header, rows) in tables.items():
-        write_text(folder / name, _csv(header, rows))
+        write_text(folder / name, csv_text(header, rows))
     return [folder / name for name in tables]
-
-
-def _csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_cell(name) for name in header])
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value  # a spreadsheet would run it as a formula
-    return value

@@ -38,6 +38,7 @@ def _options(
 def _mount() -> None:
     from drywet.cli import (
         align,
+        analyze,
         capture,
         check,
         circuit,
@@ -58,6 +59,7 @@ def _mount() -> None:
     app.command()(demo.demo)
     app.command()(train.train)
     app.command()(evaluate.evaluate)
+    app.command()(analyze.analyze)
     app.command()(models.models)
     app.command()(render.render)
     app.command()(report.report)
