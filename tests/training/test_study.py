@@ -153,6 +153,22 @@ def test_a_part_of_a_grid_holds_the_same_runs_as_the_whole(study_file):
         load_study(study_file, only={"units": ["4", "5"]})
 
 
+def test_parts_made_elsewhere_are_put_together_by_copying_their_runs(study_file, small_dataset, tmp_path):
+    parts = {"one": {"units": ["3"], "gain": ["Low"]}, "other": {"units": ["5"], "gain": ["Low"]}}
+    whole, short = tmp_path / "whole", {"run.training.budget": "5updates"}
+    for name, only in parts.items():
+        part = open_study(load_study(study_file, short, only), tmp_path / name, small_dataset.folder)
+        train_study(part, executor.Inline())
+        shutil.copytree(part.folder / "runs", whole / "runs", dirs_exist_ok=True)
+    shutil.copytree(small_dataset.folder, whole / "dataset")
+    trained = {path: files.sha256(path) for path in whole.glob("runs/*/best.safetensors")}
+    study = open_study(load_study(study_file, short, {"gain": ["Low"]}), whole, whole / "dataset")
+    assert {folder / "best.safetensors" for _, folder in study.runs} == set(trained)
+    assert [outcome.result.state for outcome in train_study(study, executor.Inline())] == ["finished"] * 2
+    assert {path: files.sha256(path) for path in trained} == trained
+    assert [run.factors["units"] for run in read_study(whole).runs] == ["3", "5"]
+
+
 def test_a_study_runs_evaluates_and_goes_on_where_it_stopped(study_file, small_dataset, tmp_path):
     settings = load_study(study_file)
     study = open_study(settings, tmp_path / "study", small_dataset.folder)

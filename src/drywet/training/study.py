@@ -220,10 +220,12 @@ def open_study(
             f"{folder}: was made with other recordings ({str(known.get('dataset_sha256'))[:12]}; these are "
             f"{recordings.sha256[:12]}). Choose another folder with --out"
         )
+    # A run keeps its folder whatever its number: one made in a part of the study, or before a level was added, counts.
+    made = {path.name.partition("-")[2]: path for path in sorted((folder / "runs").glob("*-*"), reverse=True)}
     runs = []
     for config in settings.configs():
         run_id = config.run_id(recordings.sha256)
-        runs.append((config, folder / "runs" / f"{config.number:02d}-{run_id}"))
+        runs.append((config, made.get(run_id, folder / "runs" / f"{config.number:02d}-{run_id}")))
     files.write_json(folder / STUDY, _description(settings, identity, recordings, runs, folder))
     return Study(folder, settings, recordings, runs)
 
