@@ -11,7 +11,10 @@ from drywet.measures.error import check_shapes
 
 CLICK_MAD = 8.0  # median absolute deviations that the second difference of the error has to exceed
 ONSET_S = 0.005  # either side of an onset nothing counts as a click
-EDGE_S = 0.005  # a click is sharper than anything in wet this far either way
+EDGE_S, EDGE_RATIO = (
+    0.005,
+    1.5,
+)  # a click is sharper than all of wet this far either way; a bright model (3.5 dB) is none
 CLICK_FRAME_S = 0.05  # over which the deviation is taken
 CLICK_FLOOR = 1e-4  # of the peak of wet (-80 dB): a smaller second difference is no click, in rests either
 LIMIT_CYCLE_DBFS = -80.0
@@ -36,9 +39,10 @@ def clicks(
 
     With d2 the second difference x[t - 1] - 2 x[t] + x[t + 1], a click is where
 
-    - d2 of the error exceeds 8 median absolute deviations of its stretch of 50 ms, and -80 dB below the peak of wet,
-    - d2 of the error exceeds d2 of wet everywhere within 5 ms: a clipper's own corners, reproduced not quite right, are
-      errors and no clicks,
+    - d2 of the error exceeds 8 median absolute deviations of the 50 ms around it (of the stretch beside, if those are
+      larger), and -80 dB below the peak of wet,
+    - d2 of the prediction exceeds 1.5 times that of wet everywhere within 5 ms: a clipper's own corners, reproduced a little
+      late or too sharp, are errors and no clicks,
     - no onset is within 5 ms: there a model may well be late by a sample.
 
     numpy only, for a median has no useful gradient.
@@ -62,11 +66,13 @@ def clicks(
         raise SignalError("wet is silent, so no click can be told from sound")
     if len(wet) < 3:
         return ()
-    wet = np.asarray(wet, np.float64)
-    error = np.abs(np.diff(predicted - wet, 2))  # (T - 2,), centred on sample 1 and later
-    edges = maximum_filter1d(np.abs(np.diff(wet, 2)), 2 * round(EDGE_S * sample_rate) + 1)
+    bends, own = (
+        np.diff(np.asarray(signal, np.float64), 2) for signal in (predicted, wet)
+    )  # (T - 2,), from sample 1 on
+    error = np.abs(bends - own)
+    edges = maximum_filter1d(np.abs(own), 2 * round(EDGE_S * sample_rate) + 1)
     deviation = np.maximum(_running_mad(error, round(CLICK_FRAME_S * sample_rate)), CLICK_FLOOR * peak / CLICK_MAD)
-    jumps = (error > CLICK_MAD * deviation) & (error > edges)
+    jumps = (error > CLICK_MAD * deviation) & (np.abs(bends) > EDGE_RATIO * edges)
     reach = round(ONSET_S * sample_rate)
     for onset in onsets:
         jumps[max(0, onset - 1 - reach) : max(0, onset + reach)] = False
@@ -80,11 +86,14 @@ def clicks(
 
 
 def _running_mad(second_difference: np.ndarray, frame: int) -> np.ndarray:
-    """Median of |d2| in the frame around each sample, (T,); d2 of sound has the median 0, so this is its deviation."""
+    """Median of |d2| in the frame of each sample or a neighbouring one, the largest, (T,).
+
+    The median of d2 itself is 0, so this is its deviation. The neighbours matter where a frame is half a rest.
+    """
     count = max(1, len(second_difference) // frame)
     edges = np.linspace(0, len(second_difference), count + 1).astype(int)
     medians = [np.median(second_difference[a:b]) for a, b in itertools.pairwise(edges)]
-    return np.repeat(medians, np.diff(edges))
+    return np.repeat(maximum_filter1d(medians, 3), np.diff(edges))
 
 
 @dataclass(frozen=True)
