@@ -103,9 +103,11 @@ def test_contexts_of_windows_and_of_carried_state_have_the_same_updates_batch_an
     assert trainings[0].patience > 25_000 / (80_000 / 64)
     # As many rows as that are there at the longest context.
     assert (settings.dataset.train_seconds * RATE - 440) // trainings[0].hop >= 80_000
-    results = as_if_trained(settings)
-    findings = check_design(results, run_means(results)).findings
-    assert not any("context" in finding.text.split(":")[0] for finding in findings if finding.kind == "confounded")
+    # Chunks are read 64 at a time, so longer ones pass over the audio more often; windows have as many passes at each length.
+    for state, found in (("window", []), ("carried", ["the number of epochs moves with context"])):
+        results = as_if_trained(load_study("ds340-context", only={"state": [state]}))
+        texts = [f.text for f in check_design(results, run_means(results)).findings if f.kind == "confounded"]
+        assert [text.partition(":")[0] for text in texts] == found
 
 
 def test_a_fraction_of_the_answered_study_is_trained_scored_and_analysed(small_dataset, tmp_path):
