@@ -55,6 +55,19 @@ def test_another_take_is_not_believed(one, other):
         assert not found.trusted, (device, found)
 
 
+@pytest.mark.parametrize(("source", "device"), [("track", "fuzz"), ("lead", "fuzz"), ("gallop", "cabinet")])
+@pytest.mark.parametrize("lost", [8, 25, 100])
+def test_a_latency_that_jumps_midway_is_not_taken_for_a_drift(source, device, lost):
+    wet = wet_of(source, device)
+    jumping = np.concatenate([wet[: len(wet) // 2], wet[len(wet) // 2 + lost :]])
+    assert not measure_alignment(dry_of(source), jumping, RATE).trusted
+
+
+@pytest.mark.parametrize("source", MUSIC)
+def test_dry_and_wet_swapped_are_not_believed_where_the_inverse_of_the_device_hides_the_delay(source):
+    assert not measure_alignment(wet_of(source, "sd1 1.0"), dry_of(source), RATE).trusted
+
+
 def test_a_sine_says_nothing_about_a_delay_of_whole_periods():
     sine = np.sin(2 * np.pi * 440 * np.arange(8 * RATE) / RATE).astype(np.float32)
     assert not measure_alignment(sine, np.tanh(3 * sine), RATE).trusted

@@ -54,9 +54,8 @@ def align(
     if out is not None:
         if not found.trusted:
             raise SignalError(
-                f"{wet}: where it lies against {dry} is not certain (confidence {found.confidence:.2f}, 0.5 is needed; "
-                f"{len(found.windows)} of {found.asked} windows agree), so nothing was written. Is it the same take? "
-                "`drywet check` says more; if you know the latency, give it with --latency"
+                f"{wet}: where it lies against {dry} is not certain ({doubt(found)}), so nothing was written. Is it the same "
+                "take, and without a jump? `drywet check` says more; if you know the latency, give it with --latency"
             )
         targets = [out / "dry.wav", out / "wet.wav"]
         for target in targets:
@@ -95,8 +94,7 @@ def describe(found, rate: int) -> list[str]:
     """The alignment in words, a line each."""
     if not found.trusted:
         return [
-            f"no trustworthy alignment (confidence {found.confidence:.2f}, 0.5 is needed): {len(found.windows)} of "
-            f"{found.asked} windows agree. Is it the same take?"
+            f"no trustworthy alignment ({doubt(found)}). Is it the same take, and without a jump? `drywet check` says more"
         ]
     late = "trails" if found.latency >= 0 else "leads"
     polarity = "upright" if found.polarity > 0 else "inverted"
@@ -107,3 +105,11 @@ def describe(found, rate: int) -> list[str]:
         f"confidence {found.confidence:.2f}: {len(found.windows)} of {found.asked} windows agree within {found.spread:.2f} "
         f"samples; filter, curve, filter explain {100 * found.explained:.1f} % of wet",
     ]
+
+
+def doubt(found) -> str:
+    """Why an alignment is not trusted, in figures."""
+    return (
+        f"confidence {found.confidence:.2f}, 0.5 is needed; {len(found.windows)} of {found.asked} windows agree within "
+        f"{found.spread:.1f} samples, uncertainty {found.uncertainty:.1f} samples"
+    )

@@ -61,8 +61,8 @@ class Alignment:
     drift_ppm, drift_uncertainty_ppm : float
         By how much wet gets later with time, in samples per million, and its standard error.
     confidence : float
-        In [0, 1]; from 0.5 on it may be used. The smallest of three: how many windows agree, how far the next best
-        answer lies behind, and how much of wet the model of the device explains.
+        In [0, 1]; from 0.5 on it may be used. The smallest of five: how many windows agree, how nearly, how far the
+        next best answer lies behind, how much of wet the model of the device explains, and how certain its delay is.
     uncertainty : float
         Standard error of ``latency`` in samples. Music with little treble leaves half a sample open; see ``delay.py``.
     explained : float
@@ -172,10 +172,10 @@ def measure_alignment(dry: Sliceable, wet: Sliceable, sample_rate: int, max_offs
         supporters = [row[0] for row in kept]
         if fit is None:
             break
-        # All together are what fit.delay speaks of. Each fit sees a part of what is wrong, so go on a little further.
+        # All together are what fit.delay speaks of.
         residual = fit.residual_delays - np.average(fit.residual_delays, weights=fit.precision)
         times = np.array([starts[number] + length / 2 for number in supporters])
-        change = line.moved(times, fit.delay + 1.5 * residual, fit.precision)
+        change = line.moved(times, fit.delay + residual, fit.precision)
         moved = np.abs(change.at(times) - line.at(times)).max()
         line = change
         if chosen and moved < 0.03:
@@ -372,9 +372,13 @@ def _conclude(line, fit: Fit | None, residual, searched, supporters, starts, len
         )
         for number, own in zip(supporters, residual, strict=True)
     )
-    agreeing = len(windows) / asked
-    ahead = 1 - line.runner_up / line.score if line.score else 0.0
-    confidence = min(1.0, agreeing / 0.8, ahead / 0.3, fit.explained / 0.4)  # of right ones all are at 1
+    # Each is above 1 where the answer is right, and falls through 0.5 where a jump, a rival or another take begins.
+    agreeing = (len(windows) / asked - 0.4) / 0.4
+    others = np.sort(np.abs(residual))[: max(1, len(residual) - 1)]  # one window may be a poor one
+    nearly = 0.5 / max(float(np.sqrt(np.mean(others**2))), 1e-9)  # samples; right ones reach 0.3
+    ahead = (1 - line.runner_up / line.score) / 0.3 if line.score else 0.0
+    certain = 1.5 / max(fit.uncertainty, 1e-9)  # samples; right ones reach 1
+    confidence = min(1.0, agreeing, nearly, ahead, fit.explained / 0.4, certain)
     return Alignment(
         latency=line.offset,
         polarity=fit.polarity,

@@ -113,7 +113,7 @@ class DelayFitter:
             turn = np.exp(-2j * np.pi * middles[:, None] * self.frequencies / self.sample_rate).astype(np.complex64)
             spectra.append(rfft(pieces, axis=1)[:, self.used] * turn)
             owners += [number] * count
-        return np.array(owners), np.concatenate(spectra)
+        return np.array(owners), np.ascontiguousarray(np.concatenate(spectra), np.complex64)
 
     def _bend(self, cutoff_hz):
         """Spectra (K, N, F) of dry bent in K ways: curves whose sum can be any soft or hard clipper, even or uneven."""
@@ -125,7 +125,10 @@ class DelayFitter:
             frames /= max(float(np.sqrt(np.mean(frames**2))), 1e-12)
             size = np.abs(frames)
             ways = [frames, np.tanh(0.5 * frames), np.tanh(2 * frames), np.tanh(8 * frames), size, np.tanh(2 * size)]
-            self._bent[cutoff_hz] = np.stack([rfft(way * window, axis=1)[:, self.used] for way in ways])
+            spectra = np.stack([rfft(way * window, axis=1)[:, self.used] for way in ways])
+            self._bent[cutoff_hz] = np.ascontiguousarray(
+                spectra, np.complex64
+            )  # picking columns leaves them the other way round
         return self._bent[cutoff_hz]
 
 
@@ -145,7 +148,7 @@ class _Hammerstein:
         self.high_pass_hz, self.curve = high_pass_hz, curve
         trust = np.ones((len(wet), 1), np.float32)  # of each frame
         for round_ in range(rounds):
-            source = np.tensordot(self.curve.astype(np.float32), bent, 1)
+            source = (self.curve.astype(np.float32) @ _as_real(bent)).view(np.complex64).reshape(wet.shape)
             self.source, self.wet = source * trust, wet * trust
             self.power = (np.abs(self.wet) ** 2).sum(0) + 1e-20
             self.source_power = (np.abs(self.source) ** 2).sum(0) + 1e-20
@@ -165,11 +168,15 @@ class _Hammerstein:
 
     @staticmethod
     def _solve_curve(filtered, wet):
-        count = len(filtered)
-        rows = filtered.reshape(count, -1)
-        normal = (rows.conj() @ rows.T).real.astype(np.float64)
-        wanted = (rows.conj() @ wet.ravel()).real.astype(np.float64)
+        count, rows = len(filtered), _as_real(filtered)
+        normal = (rows @ rows.T).astype(np.float64)
+        wanted = (rows @ _as_real(wet[None])[0]).astype(np.float64)
         return np.linalg.solve(normal + 1e-6 * np.trace(normal) * np.eye(count), wanted)
+
+
+def _as_real(spectra):
+    """Spectra (K, N, F) of complex64 as rows of their real and imaginary parts, (K, 2NF), without a copy."""
+    return spectra.reshape(len(spectra), -1).view(np.float32)
 
 
 def _read_off(model, owner, count, frame, used, sample_rate):
@@ -184,7 +191,8 @@ def _read_off(model, owner, count, frame, used, sample_rate):
         return None
     delay, sign, misfit = bands.excess_delay(model.cross, model.source_power, coherence, trusted)
 
-    predicted = (model.source * (model.cross / model.source_power)).conj() * wet
+    # A filter that is free at every frequency would give each piece's notes the delay of that piece: its bands are.
+    predicted = (model.source * bands.response(model.cross, model.source_power)).conj() * wet
     weight = np.where(trusted[bands.of], 1, 0) / model.power
     residual_delays, precision, parts = np.zeros(count), np.zeros(count), []
     for number in range(count):
@@ -246,10 +254,20 @@ class _Bands:
     def mean(self, values):
         return np.bincount(self.of, values) / self.sizes
 
+    def of_bands(self, cross, source_power):
+        """The filter ``cross / source_power`` of each band."""
+        total = np.bincount(self.of, cross.real) + 1j * np.bincount(self.of, cross.imag)
+        return total / np.bincount(self.of, source_power)
+
+    def response(self, cross, source_power):
+        """That filter at every frequency, straight lines between the bands."""
+        places, filters = np.log(self.centres), self.of_bands(cross, source_power)
+        at = np.log(self.frequencies)
+        return np.interp(at, places, filters.real) + 1j * np.interp(at, places, filters.imag)
+
     def excess_delay(self, cross, source_power, coherence, trusted):
         """Delay in samples and sign of the filter ``cross / source_power`` beyond its minimum phase, and its misfit."""
-        total = np.bincount(self.of, cross.real) + 1j * np.bincount(self.of, cross.imag)
-        response = (total / np.bincount(self.of, source_power))[trusted]
+        response = self.of_bands(cross, source_power)[trusted]
         share = self.mean(coherence)[trusted]
         weight = self.sizes[trusted] * share / (1 - share + 1e-3)
         weight = np.minimum(weight, np.quantile(weight, 0.8))  # no band decides alone
