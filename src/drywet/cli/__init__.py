@@ -42,11 +42,15 @@ def _mount() -> None:
         capture,
         check,
         circuit,
+        convert,
         dataset,
         demo,
         devices,
         doctor,
         evaluate,
+        export,
+        import_model,
+        inspect,
         listen,
         models,
         render,
@@ -62,6 +66,10 @@ def _mount() -> None:
     app.command()(analyze.analyze)
     app.command()(models.models)
     app.command()(render.render)
+    app.command()(export.export)
+    app.command("import")(import_model.import_model)
+    app.command()(convert.convert)
+    app.command()(inspect.inspect)
     app.command()(report.report)
     app.command()(listen.listen)
     app.command()(check.check)

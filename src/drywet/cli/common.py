@@ -78,13 +78,15 @@ def parse_settings(assignments: list[str] | None) -> dict[str, Any]:
     return settings
 
 
-def parse_knobs(assignments: list[str] | None) -> dict[str, str]:
+def parse_knobs(assignments: list[str] | None, option: str = "--knob") -> dict[str, str]:
     """``["drive=3:00"]`` as ``{"drive": "3:00"}``."""
     knobs = {}
     for assignment in assignments or []:
         name, equals, position = assignment.partition("=")
         if not equals or not name:
-            raise SettingsError(f"--knob {assignment}: write it as name=position, for example drive=3:00 or drive=0.8")
+            raise SettingsError(
+                f"{option} {assignment}: write it as name=position, for example drive=3:00 or drive=0.8"
+            )
         knobs[name.strip()] = position.strip()
     return knobs
 

@@ -132,7 +132,7 @@ class Recurrent(Network):
     head: Array
     head_bias: float
     dry_gain: float = 0.0
-    _runners: list[CellRunner] = field(init=False, default_factory=list)
+    runners: list[CellRunner] = field(init=False, default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         limit(
@@ -160,24 +160,24 @@ class Recurrent(Network):
         return self.layers[0].cell
 
     def reset(self) -> None:
-        self._runners = [layer.runner() for layer in self.layers]
+        self.runners = [layer.runner() for layer in self.layers]
 
     def process(self, dry: Array, knobs: Array) -> Array:
         dry = np.asarray(dry, np.float64)
         x = np.empty((len(dry), 1 + self.knobs))
         x[:, 0], x[:, 1:] = dry, knobs
-        for runner in self._runners:
+        for runner in self.runners:
             x = runner.process(x)
         return x @ self.head + self.head_bias + self.dry_gain * dry
 
     def settle(self, samples: int, knobs: Array) -> None:
         """As ever, but no longer than the state still moves."""
         for start in range(0, samples, 512):
-            before = [(runner.h, runner.c) for runner in self._runners]
+            before = [(runner.h, runner.c) for runner in self.runners]
             self.process(np.zeros(min(512, samples - start)), knobs)
             moved = max(
                 max(np.abs(runner.h - h).max(), np.abs(runner.c - c).max())
-                for runner, (h, c) in zip(self._runners, before, strict=True)
+                for runner, (h, c) in zip(self.runners, before, strict=True)
             )
             if moved < 1e-13:
                 return

@@ -8,6 +8,7 @@ from drywet.engine.contract import Array
 from drywet.engine.formats import network, run
 from drywet.engine.formats.file import ModelFile
 from drywet.engine.formats.nam import read_nam
+from drywet.engine.formats.onnx import is_onnx, read_onnx
 from drywet.engine.formats.proteus import read_proteus
 from drywet.engine.formats.rtneural import AIDAX_KEYS, read_aidax, read_rtneural
 from drywet.engine.formats.safetensors import is_safetensors, read_safetensors
@@ -48,6 +49,8 @@ def read_bytes(content: bytes, where: str, linear_order: str = "engine") -> Mode
     if is_safetensors(content):
         texts, tensors = read_safetensors(content, where)
         return _located(where, _read_safetensors, texts, tensors)
+    if is_onnx(content):
+        return _located(where, read_onnx, content, where)
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
         raise ModelFileError(
             f"{where}: is no model file that drywet knows (.nam, AIDA-X, Proteus, RTNeural, ONNX, safetensors)"

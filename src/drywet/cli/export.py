@@ -1,0 +1,77 @@
+"""``drywet export``: a trained model as a file for players and developers."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from drywet.cli import common
+
+
+def export(
+    run: Path = typer.Argument(help="Run folder, or a model file."),
+    format_: str = typer.Option(..., "--format", "-f", help="nam, aidax, proteus, rtneural, onnx, numpy or c."),
+    out: Path = typer.Option(
+        None, "--out", "-o", help="The file. Default: named after the run, in its folder export/."
+    ),
+    set_: list[str] = typer.Option(None, "--set", help="Freeze a knob: --set drive=3:00. Repeatable."),
+    name: str = typer.Option(None, help="What players show. Default: the run's name."),
+    modeled_by: str = typer.Option(None, help="Who made it."),
+    gear_type: str = typer.Option(None, help="amp, pedal, pedal_amp, amp_cab, amp_pedal_cab, preamp or studio."),
+    gear_make: str = typer.Option(None, help="Maker of the device, e.g. Boss."),
+    gear_model: str = typer.Option(None, help="The device, e.g. SD-1."),
+    tone_type: str = typer.Option(None, help="clean, overdrive, crunch, hi_gain or fuzz."),
+    input_level_dbu: float = typer.Option(None, help="dBu at the device's input for a full-scale sine."),
+    output_level_dbu: float = typer.Option(None, help="dBu at its output that recorded as a full-scale sine."),
+    golden: bool = typer.Option(False, "--golden", help="Also write a test input and the model's output beside it."),
+    force: bool = typer.Option(False, "--force", help="Write over an existing file."),
+    json_: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Write a model for a player, read the file back, and say how close it is.
+
+    A format that cannot hold the model is refused with the nearest that can. docs/players.md says which player takes what.
+
+    Example: `drywet export runs/my-pedal --format nam --out my-pedal.nam --gear-type pedal --tone-type overdrive`
+    """
+    from drywet.export.about import Labels
+    from drywet.export.export import export as write
+    from drywet.export.formats import format_named
+    from drywet.settings import parse
+
+    labels: dict[str, Any] = {
+        "name": name,
+        "modeled_by": modeled_by,
+        "gear_type": gear_type,
+        "gear_make": gear_make,
+        "gear_model": gear_model,
+        "tone_type": tone_type,
+        "input_level_dbu": input_level_dbu,
+        "output_level_dbu": output_level_dbu,
+    }
+    chosen = format_named(format_)
+    if out is None:
+        folder = run / "export" if run.is_dir() else run.parent
+        stem = run.resolve().name if run.is_dir() else run.name.split(".")[0]
+        out = folder / f"{stem}{'-' + format_ if chosen.suffix == '.json' else ''}{chosen.suffix}"
+    given = parse(Labels, {key: value for key, value in labels.items() if value is not None}, "options")
+    print_result(write(run, format_, out, given, common.parse_knobs(set_, "--set"), golden, force), json_)
+
+
+def print_result(result, json_: bool) -> None:
+    """What was written, how close it is, and who plays it."""
+    if json_:
+        common.print_json(result.as_json())
+        return
+    say = common.stdout.print
+    say(f"{result.path}: {result.network}")
+    if result.difference is None:
+        say(f"not compiled, so not checked ({result.checked_by})")
+    else:
+        say(
+            f"read back by {result.checked_by}: differs by at most {result.difference:.1e}, its peak is {result.peak:.2g}"
+        )
+    for verdict in result.players:
+        why = f" ({verdict.why})" if verdict.why else ""
+        say(f"{'plays in' if verdict.loads else 'not in'} {verdict.player}{why}")
+    for note in result.notes:
+        say(f"note: {note}")

@@ -1,0 +1,267 @@
+"""A model to a file of another format: changed to fit, written, read back by the format's reader, and compared."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+import drywet
+from drywet import audio, controls, files
+from drywet.effect import Effect
+from drywet.engine import EngineEffect, ModelFile, read, read_bytes
+from drywet.engine.recurrent import Recurrent
+from drywet.errors import ExportError, SettingsError
+from drywet.export import c_check
+from drywet.export.about import About, Labels
+from drywet.export.changes import frozen
+from drywet.export.formats import RATES, Format, format_named, rate_note, refuse_knobs
+from drywet.export.players import Verdict, players
+from drywet.export.proof import LARGEST_DIFFERENCE, loudness_and_gain, passage, played
+
+POSITIONS = (0.2, 0.8)  # of all knobs left, at which the file is compared
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how it compares.
+
+    Attributes
+    ----------
+    path : Path
+    format : str
+    network : str
+        What the file holds, in words.
+    difference, peak : float
+        Largest absolute difference to the model's own output over the test signal, and that output's peak. Of a C header that
+        could not be compiled here: None.
+    checked_by : str
+        Who read the file back.
+    players : list of Verdict
+    notes : tuple of str
+    """
+
+    path: Path
+    format: str
+    network: str
+    difference: float | None
+    peak: float
+    checked_by: str
+    players: list[Verdict]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        values = dict(vars(self)) | {"path": str(self.path), "notes": list(self.notes)}
+        return values | {"players": [vars(verdict) for verdict in self.players]}
+
+
+def export(
+    source: Path | str,
+    format: str,
+    out: Path | str,
+    labels: Labels | None = None,
+    settings: Mapping[str, str | float] | None = None,
+    golden: bool = False,
+    force: bool = False,
+) -> Exported:
+    """Write the model in ``source``, a run folder or a model file of any kind, to ``out``.
+
+    Beside it stands ``NAME.proof.json``: the difference that was found, who found it, and the players. With ``golden`` there
+    are ``NAME.golden-in.wav`` and ``NAME.golden-out.wav``, for whoever wants to compare a player. Nothing is written when the
+    file read back sounds otherwise than the model.
+
+    Parameters
+    ----------
+    labels : Labels, optional
+        What the file says about the model; what is not given is taken from the source.
+    settings : mapping, optional
+        Knobs to freeze, and where.
+
+    Raises
+    ------
+    ExportError
+        If the format cannot hold the model: the reason, and the nearest that can.
+    SettingsError
+        If the format or a knob is unknown, or ``out`` exists and ``force`` is not given.
+    ModelFileError, RunError
+        If there is no usable model in ``source``.
+    """
+    source, out = Path(source), Path(out)
+    _refuse_overwriting(source, out, force)
+    file = read(source)
+    effect: Effect | None = None
+    if file.format == "drywet":
+        from drywet.models import load_effect
+
+        effect = load_effect(source)  # the trainer's own
+    name = source.resolve().name if source.is_dir() else source.name.split(".")[0]
+    return write_model(file, format, out, name, labels, settings, golden, force, effect, _esr(source, file))
+
+
+def write_model(
+    file: ModelFile,
+    format: str,
+    out: Path | str,
+    name: str,
+    labels: Labels | None = None,
+    settings: Mapping[str, str | float] | None = None,
+    golden: bool = False,
+    force: bool = False,
+    effect: Effect | None = None,
+    esr: float | None = None,
+) -> Exported:
+    """The same for a model that was read; it is compared with ``effect``, or with what the engine makes of it."""
+    out, chosen = Path(out), format_named(format)
+    _refuse_overwriting(out.parent, out, force)
+    turned = controls.resolve(settings, dict.fromkeys(file.knobs, 0.5))
+    stood = {name: turned[name] for name in settings or {}}
+    left = tuple(name for name in file.knobs if name not in stood)
+    network = frozen(file.network, {number: stood[name] for number, name in enumerate(file.knobs) if name in stood})
+    refuse_knobs(chosen, network, left)
+    network = chosen.fit(network)
+    source = effect or EngineEffect(file, settle=False)
+    about = _about(name, file, source, chosen, labels or Labels(), left, stood, esr)
+    content = chosen.write(network, about)
+    proof = _prove(content, chosen, replace(file, network=network, knobs=left), file, source, stood)
+    notes = [*(file.notes if effect is None else ()), *_notes(chosen, file, network)]
+    if file.sample_rate != RATES.get(chosen.name, file.sample_rate):
+        notes.append(rate_note(chosen.name, file.sample_rate))
+    verdicts = _players(content, chosen)
+    result = Exported(
+        out, chosen.name, network.describe(), proof.difference, proof.peak, proof.checked_by, verdicts, tuple(notes)
+    )
+    files.write_bytes(out, content)
+    files.write_json(beside(out, "proof.json"), result.as_json() | {"path": out.name, "sha256": files.sha256(out)})
+    if golden:
+        dry = passage(file.sample_rate)
+        audio.write(beside(out, "golden-in.wav"), dry, file.sample_rate, subtype="FLOAT")
+        audio.write(beside(out, "golden-out.wav"), proof.wet, file.sample_rate, subtype="FLOAT")
+    return result
+
+
+def beside(path: Path, ending: str) -> Path:
+    """``my.nam`` and ``proof.json`` make ``my.nam.proof.json``."""
+    return path.with_name(f"{path.name}.{ending}")
+
+
+def _refuse_overwriting(source: Path, out: Path, force: bool) -> None:
+    if out.is_dir():
+        raise SettingsError(f"{out}: is a folder; name the file, for example {out / 'model.nam'}")
+    if out.exists() and source.exists() and out.samefile(source):
+        raise SettingsError(f"{out}: is the file that is read; choose another name for the result")
+    if out.exists() and not force:
+        raise SettingsError(f"{out}: exists; add --force to write over it")
+
+
+def _about(
+    name: str,
+    file: ModelFile,
+    effect: Effect,
+    chosen: Format,
+    labels: Labels,
+    left: tuple[str, ...],
+    stood: dict[str, float],
+    esr: float | None,
+) -> About:
+    known = {key: value for key, value in file.metadata.items() if key in Labels.model_fields and value is not None}
+    try:
+        known = Labels.model_validate(known).model_dump(exclude_none=True)
+    except ValidationError:
+        known = {}
+    loudness, gain = (_number(file.metadata.get(key)) for key in ("loudness", "gain"))
+    if chosen.name == "nam" and loudness is None:
+        loudness, gain = loudness_and_gain(effect, stood)
+    now = datetime.datetime.now()
+    return About(
+        sample_rate=file.sample_rate,
+        knobs=left,
+        labels=Labels.model_validate({"name": name[:200]} | known | labels.model_dump(exclude_none=True)),
+        loudness=loudness,
+        gain=gain,
+        esr=esr,
+        source={"version": drywet.__version__, "from": file.format, "model": file.architecture, "knobs": stood},
+        settle=file.settle,
+        date=(now.year, now.month, now.day, now.hour, now.minute, now.second),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _esr(source: Path, file: ModelFile) -> float | None:
+    """Mean over the clips that the run was scored on, or what the file says."""
+    if source.is_dir() and (source / "evaluation.jsonl").is_file():
+        rows = [row["esr"] for row in files.read_json_lines(source / "evaluation.jsonl") if "esr" in row]
+        return float(np.mean(rows)) if rows else None
+    training = file.metadata.get("training")
+    return _number(training.get("validation_esr") if isinstance(training, Mapping) else file.metadata.get("esr"))
+
+
+@dataclass(frozen=True)
+class _Proof:
+    difference: float | None
+    peak: float
+    checked_by: str
+    wet: np.ndarray  # what the file plays, (T,)
+
+
+def _prove(
+    content: bytes, chosen: Format, written: ModelFile, file: ModelFile, effect: Effect, stood: dict[str, float]
+) -> _Proof:
+    """Compare what ``content`` plays with ``effect``; ``written`` is the network that was handed to the writer."""
+    dry, left = passage(file.sample_rate), written.knobs
+    by_compiler: float | None = 0.0
+    lead = 0  # zeros that the file's initial state has seen
+    if chosen.name == "c":
+        # The header's own test compares the compiled code with the network that was written; that one is compared here.
+        by_compiler = c_check.run(content)
+        checked_by = "its own test, compiled" if by_compiler is not None else "there is no C compiler here"
+        reader, run_in = EngineEffect(written, settle=False), max(written.settle, written.network.receptive_field or 0)
+    else:
+        back = read_bytes(content, f"the {chosen.name} file that was written")
+        checked_by = f"drywet's reader of {chosen.name} files"
+        reader, run_in = (
+            EngineEffect(back, settle=False),
+            max(back.settle, 0 if file.format == "drywet" else file.settle),
+        )
+        if chosen.name == "nam" and isinstance(back.network, Recurrent):
+            lead = file.sample_rate // 2
+    worst, peak, wet = by_compiler or 0.0, 0.0, np.zeros(0)
+    for position in POSITIONS if left else POSITIONS[:1]:
+        expected = played(effect, stood | dict.fromkeys(left, position), dry, lead + run_in)
+        wet = played(reader, dict.fromkeys(reader.controls, position), dry, run_in)
+        worst, peak = max(worst, float(np.abs(wet - expected).max())), max(peak, float(np.abs(expected).max()))
+    if not worst <= LARGEST_DIFFERENCE * max(1.0, peak):
+        raise ExportError(
+            f"read back, the {chosen.name} file differs from the model by {worst:.2g} (its peak is {peak:.2g}), more than "
+            f"{LARGEST_DIFFERENCE:g}; nothing was written. Please report this with the model"
+        )
+    return _Proof(None if by_compiler is None else worst, peak, checked_by, wet)
+
+
+def _players(content: bytes, chosen: Format) -> list[Verdict]:
+    if chosen.name == "c":
+        return [Verdict("any C99 compiler", True, "no library but libm")]
+    return players(read_bytes(content, chosen.name))
+
+
+def _notes(chosen: Format, file: ModelFile, network: Any) -> list[str]:
+    notes: list[str] = []
+    if not isinstance(file.network, Recurrent) or not isinstance(network, Recurrent):
+        return notes
+    before, after = file.network.layers[0].units, network.layers[0].units
+    added = (bool(file.network.dry_gain) and not network.dry_gain) or (
+        chosen.name == "proteus" and file.network.dry_gain != 1
+    )
+    if added:
+        notes.append(
+            "the dry path is one more unit: exact to 1e-6 with a true tanh; the NAM plugin's approximate one makes it "
+            "1.0087, an error 41 dB below it"
+        )
+    if after > before + added:
+        notes.append(f"padded from {before + added} to {after} units, which changes nothing but the cost")
+    return notes
