@@ -102,9 +102,9 @@ def _serve(folder: Path, port: int) -> None:
     from drywet import listening
 
     server = listening.make_server(folder, port, common.stderr.print)
-    common.stdout.print(f"http://127.0.0.1:{server.server_address[1]}/")
-    common.stderr.print(f"answers go to {folder / 'answers'}; Ctrl-C ends it")
     try:
+        common.stdout.print(f"http://127.0.0.1:{server.server_port}/")
+        common.stderr.print(f"answers go to {folder / 'answers'}; Ctrl-C ends it")
         server.serve_forever()
     except KeyboardInterrupt:
         common.stderr.print("ended")

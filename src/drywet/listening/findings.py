@@ -53,8 +53,12 @@ class Findings:
     limits: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+        """For JSON, with the verdicts on each model beside its numbers."""
+        heard = [
+            {**asdict(each), "is_heard": each.is_heard, "is_not_distinguishable": each.is_not_distinguishable}
+            for each in self.heard
+        ]
+        return {**asdict(self), "heard": heard}
 
 
 def analyze_answers(folder: Path | str, paths: Sequence[Path | str] = ()) -> Findings:

@@ -1,0 +1,70 @@
+"""Do the statistics of listening tests keep their promises? Simulated listeners of known ears, 2000 tests of each kind.
+
+    python bench/simulated_listeners.py
+
+Prints a Markdown table: what is promised, and what was found with the binomial 95 % interval of the simulations.
+"""
+
+import numpy as np
+from scipy import stats
+
+from drywet.listening.discrimination import d_prime, share_interval, trials_needed
+from drywet.listening.ratings import mean_interval, median_interval
+
+TESTS = 2000
+
+
+def ratings(rng, listeners, items=4):
+    """Points near the top of the scale, as good models get: 100 less exponentials, one of the listener, one of the rating."""
+    return 100 - rng.exponential(8, (listeners, 1)) - rng.exponential(4, (listeners, items))
+
+
+def covers(interval, value):
+    return interval[0] <= value <= interval[1]
+
+
+def abx(rng, sensitivity, listeners, trials):
+    """Right answers per listener: X is taken for the sound that it is closer to on an axis of hearing with unit noise."""
+    shape = listeners, trials
+    a, b, x = rng.normal(sensitivity, 1, shape), rng.normal(0, 1, shape), rng.normal(sensitivity, 1, shape)
+    return (np.abs(x - a) < np.abs(x - b)).sum(axis=1)
+
+
+def d_prime_covers(rng, sensitivity, listeners, trials):
+    low, high = share_interval(abx(rng, sensitivity, listeners, trials), np.full(listeners, trials))
+    upper = d_prime(high)
+    return d_prime(low) <= sensitivity and (upper is None or sensitivity <= upper)
+
+
+def claims_equivalence(rng, share, spread, listeners, trials):
+    ears = np.clip(share + spread * np.sqrt(3) * rng.uniform(-1, 1, listeners), 0, 1)
+    return share_interval(rng.binomial(trials, ears), np.full(listeners, trials), 0.9)[1] < 0.6
+
+
+def main():
+    rng = np.random.default_rng(25)
+    median = np.median(ratings(rng, 1_000_000))
+    claims = [
+        ("mean of ratings, 12 listeners: interval covers", "95 %", lambda: covers(mean_interval(ratings(rng, 12).mean(1), rng), 88)),
+        ("mean of ratings, 20 listeners: interval covers", "95 %", lambda: covers(mean_interval(ratings(rng, 20).mean(1), rng), 88)),
+        ("median of ratings, 20 listeners: interval covers", "95 %", lambda: covers(median_interval(ratings(rng, 20), rng), median)),
+        ("d' = 1.5, 10 listeners of 16 trials: interval covers", "95 % or more", lambda: d_prime_covers(rng, 1.5, 10, 16)),
+        ("d' = 0.5, 20 listeners of 16 trials: interval covers", "95 % or more", lambda: d_prime_covers(rng, 0.5, 20, 16)),
+        ("share of unequal listeners (sd 0.15), 12 of 24: interval covers", "95 % or more",
+         lambda: covers(share_interval(rng.binomial(24, rng.beta(6, 3, 12)), np.full(12, 24)), 6 / 9)),
+        ("equivalence claimed at the margin, one listener", "5 % or less", lambda: claims_equivalence(rng, 0.6, 0, 1, 160)),
+        ("equivalence claimed at the margin, 12 equal listeners", "5 % or less", lambda: claims_equivalence(rng, 0.6, 0, 12, 24)),
+        ("equivalence claimed at the margin, 12 unequal listeners", "5 % or less", lambda: claims_equivalence(rng, 0.6, 0.15, 12, 24)),
+        (f"equivalence claimed where nobody hears, one listener, {trials_needed()} trials", "80 %",
+         lambda: claims_equivalence(rng, 0.5, 0, 1, trials_needed())),
+        ("equivalence claimed where nobody hears, 20 listeners of 16 trials", "", lambda: claims_equivalence(rng, 0.5, 0, 20, 16)),
+    ]  # fmt: skip
+    print("| | promised | found |\n|---|---|---|")
+    for name, promised, test in claims:
+        count = int(sum(test() for _ in range(TESTS)))
+        low, high = stats.binomtest(count, TESTS).proportion_ci()
+        print(f"| {name} | {promised} | {count / TESTS:.1%} ({low:.1%} to {high:.1%}) |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
