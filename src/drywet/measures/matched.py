@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
+from scipy.optimize import minimize_scalar
 from scipy.signal import oaconvolve
 
 from drywet.errors import SignalError
 from drywet.measures.error import clip_pair
 
 FLOOR_DB = -150.0  # rounding to single precision leaves about that much
-FLAT_LAGS, TAPER_LAGS = 256, 256  # of the crosscorrelation around its peak, kept to place the peak between samples
-DELAY_HALF_LENGTH = 64  # taps either side of a fractional delay
-DELAY_BETA = 10.0  # of its Kaiser window: 100 dB of accuracy up to 0.45 of the sample rate (Kaiser's formula)
+HALF_LENGTH = 64  # taps either side of a fractional delay
+BETA = 10.0  # of its Kaiser window: accurate to -100 dB up to 0.47 of the sample rate (Kaiser's formula)
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Matched:
 def matched_error(wet, predicted, max_delay=32):
     """Match level, polarity, fractional delay and offset of ``predicted`` to ``wet``, and measure what is left.
 
-    The delay is the place of the largest crosscorrelation, band-limited interpolation between samples included; the gain
-    and the offset of predicted are then those of least squares. With the correlation coefficient r of the two::
+    Least squares over all four: the delay is that of the largest correlation coefficient r, with band-limited
+    interpolation between samples, and with the gain and the offset that suit predicted best::
 
         esr = sum (wet - a predicted(t + delay) - b)^2 / sum wet^2  =  (1 - r^2) sum (wet - mean)^2 / sum wet^2
 
@@ -75,23 +75,20 @@ def matched_error(wet, predicted, max_delay=32):
         than the search needs.
     """
     wet, predicted = clip_pair(wet, predicted)
-    margin = max_delay + DELAY_HALF_LENGTH
-    shortest = 4 * margin
-    if len(wet) < shortest:
-        raise SignalError(f"{len(wet)} samples are too few to match delays up to {max_delay}; {shortest} are needed")
+    margin = max_delay + HALF_LENGTH
+    if len(wet) < 4 * margin:
+        raise SignalError(f"{len(wet)} samples are too few to match delays up to {max_delay}; {4 * margin} are needed")
     inner = slice(margin, len(wet) - margin)
-    wet_mean, predicted_mean = wet[inner].mean(), predicted[inner].mean()
-    wet_power = np.mean(np.square(wet[inner]))
-    wet, predicted = wet - wet_mean, predicted - predicted_mean
+    wet_power, wet_mean = np.mean(np.square(wet[inner])), wet[inner].mean()
+    wet = wet - wet_mean
     variance = np.mean(np.square(wet[inner]))
     if variance <= 1e-15 * wet_power:
         raise SignalError("wet is constant but for the ends of the clip, so nothing can be matched to it")
 
-    delay = _delay_of_largest_correlation(wet, predicted, max_delay)
+    delay = _delay_of_largest_correlation(wet, predicted - predicted[inner].mean(), max_delay)
     predicted = _advance(predicted, delay)[inner]
-    wet = wet[inner]
-    shift = predicted.mean()  # the moved stretch has another mean
-    predicted = predicted - shift
+    wet, predicted_mean = wet[inner], predicted.mean()
+    predicted = predicted - predicted_mean
     covariance, predicted_variance = np.mean(wet * predicted), np.mean(np.square(predicted))
     best_gain = covariance / predicted_variance if predicted_variance > 0 else 0.0
     esr = float(np.mean(np.square(wet - best_gain * predicted)) / wet_power)
@@ -100,7 +97,7 @@ def matched_error(wet, predicted, max_delay=32):
         gain_db=float(20 * np.log10(max(abs(gain), 10 ** (FLOOR_DB / 20)))),
         polarity=-1 if gain < 0 else 1,
         delay=delay,
-        dc=float(predicted_mean + shift - gain * wet_mean),
+        dc=float(predicted_mean - gain * wet_mean),
         esr=esr,
         null_depth_db=float(10 * np.log10(max(esr, 10 ** (FLOOR_DB / 10)))),
     )
@@ -113,39 +110,43 @@ def null_depth_db(wet, predicted, max_delay=32):
 
 def _delay_of_largest_correlation(wet, predicted, max_delay):
     """Samples by which predicted trails wet, fractional, within ``max_delay``; 0 where nothing correlates."""
-    reach = max_delay + FLAT_LAGS + TAPER_LAGS
-    size = next_fast_len(len(wet) + reach, real=True)
-    circular = irfft(np.conj(rfft(wet, size)) * rfft(predicted, size), size)
-    correlation = np.concatenate([circular[-reach:], circular[: reach + 1]])  # index reach is lag 0
-    searched = np.abs(correlation[reach - max_delay : reach + max_delay + 1])
-    if searched.max() <= 1e-12 * np.sqrt(np.sum(wet**2) * np.sum(predicted**2)):
+    margin, length = max_delay + HALF_LENGTH, len(wet)
+    size = next_fast_len(length, real=True)
+    inner = np.zeros_like(wet)
+    inner[margin : length - margin] = wet[margin : length - margin]  # so that no lag up to the margin reaches the ends
+    circular = irfft(np.conj(rfft(inner, size)) * rfft(predicted, size), size)
+    covariance = np.concatenate([circular[-margin:], circular[: margin + 1]])  # index margin is lag 0
+    energy = np.concatenate([[0.0], np.cumsum(np.square(predicted))])
+    lags = np.arange(-max_delay, max_delay + 1)
+    variance = energy[length - margin + lags] - energy[margin + lags]  # of the stretch that wet meets at each lag
+    whole = np.square(covariance[margin + lags]) / np.maximum(variance, np.finfo(float).tiny)
+    if whole.max() <= 1e-24 * np.sum(np.square(inner)):
         return 0.0
-    peak = int(np.argmax(searched)) - max_delay
-    # The neighbourhood of the peak as a Fourier series. Its ends are faded, far from the peak, so that they do not ring;
-    # where the weights are 1 the series is the band-limited interpolation of the correlation.
-    near = FLAT_LAGS + TAPER_LAGS
-    fade = np.cos(np.linspace(0, np.pi / 2, TAPER_LAGS, endpoint=False)) ** 2
-    weights = np.concatenate([fade[::-1], np.ones(2 * FLAT_LAGS), fade])
-    series = np.fft.rfft(np.roll((weights * correlation[reach + peak - near : reach + peak + near]), -near))
-    omega = 2 * np.pi * np.fft.rfftfreq(2 * near)
-    lag = 0.0
-    for _ in range(8):  # Newton steps on the slope; the peak lies within a sample
-        turned = series * np.exp(1j * omega * lag)
-        slope, curvature = -np.sum(omega * turned.imag), -np.sum(omega**2 * turned.real)
-        if curvature == 0:
-            break
-        lag = float(np.clip(lag - slope / curvature, -1.0, 1.0))
-    return float(np.clip(peak + lag, -max_delay, max_delay))
+    peak = lags[np.argmax(whole)]
+
+    def unexplained(delay):  # interpolating the covariance is interpolating predicted, for a covariance is linear in it
+        nearest = round(delay)
+        taps = slice(margin + nearest - HALF_LENGTH, margin + nearest + HALF_LENGTH + 1)
+        return -np.square(_interpolator(delay - nearest) @ covariance[taps]) / np.interp(delay, lags, variance)
+
+    bounds = max(peak - 1, -max_delay), min(peak + 1, max_delay)
+    found = minimize_scalar(unexplained, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x
+    return float(found if unexplained(found) < unexplained(peak) else peak)
 
 
 def _advance(signal, delay):
-    """``signal`` at ``t + delay``: band-limited interpolation by a windowed sinc; zeros count outside it."""
+    """``signal`` at ``t + delay``, zeros outside it."""
     whole = round(delay)
-    fraction = delay - whole
-    if fraction:
-        taps = np.arange(-DELAY_HALF_LENGTH, DELAY_HALF_LENGTH + 1)
-        kernel = np.sinc(taps + fraction) * np.kaiser(len(taps), DELAY_BETA)
-        signal = oaconvolve(signal, kernel)[DELAY_HALF_LENGTH : DELAY_HALF_LENGTH + len(signal)]
+    if delay != whole:
+        kernel = _interpolator(delay - whole)[::-1]
+        signal = oaconvolve(signal, kernel)[HALF_LENGTH : HALF_LENGTH + len(signal)]
     padded = np.pad(signal, abs(whole))
     start = abs(whole) + whole
     return padded[start : start + len(signal)]
+
+
+def _interpolator(fraction):
+    """Weights of the samples from -HALF_LENGTH to HALF_LENGTH that give the signal at ``fraction``: a windowed sinc."""
+    taps = np.arange(-HALF_LENGTH, HALF_LENGTH + 1)
+    weights = np.sinc(taps - fraction) * np.kaiser(len(taps), BETA)
+    return weights / weights.sum()  # the window is not centred on the fraction, which costs level alone
