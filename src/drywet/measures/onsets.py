@@ -9,7 +9,7 @@ from drywet.errors import SignalError
 from drywet.measures.arrays import frames
 from drywet.measures.error import check_finite, check_shapes, esr
 
-FRAME_S = 0.0116  # about: a power of two of samples, 512 at 44.1 kHz; a quarter of it from frame to frame
+FRAME_S = 0.0232  # about: a power of two of samples, 1024 at 44.1 kHz; a quarter of it from frame to frame
 COMPRESSION = 1000.0  # magnitudes count by their logarithm down to 60 dB below the loudest bin
 HIGHEST_HZ = 10_000.0  # of the bins that count: a guitar has little above, hiss has
 THRESHOLD = 0.2  # of flux above its local median, in nepers averaged over bins
@@ -23,9 +23,9 @@ def onsets(dry, sample_rate):
 
     Spectral flux: the rise of the log magnitude from frame to frame, summed over the bins that rise [1]_, picked where it is
     the largest within 50 ms and stands out from its local median. Each pick is then moved to the sample around which the
-    energy of the treble rises most. On the built-in guitar that is within 2 ms of a pluck for 98 of 100 onsets, one in 200 is
-    more than 25 ms from any pluck, and no pluck that comes 50 ms or more after the one before is missed, with hiss up to
-    60 dB below the peak; of a strummed chord one string counts. Decisions, so for numpy arrays only.
+    energy of the treble rises most. On nine built-in riffs, clean or with hiss 60 dB below the peak, none of 378 plucks that
+    come 50 ms or more after another is missed, every onset found is within 25 ms of a pluck, and 98 % are within 2 ms; of a
+    strummed chord one string counts. Decisions, so for numpy arrays only.
 
     SignalError if the signal is not of shape (T,), shorter than 50 ms, silent, or not finite.
 
@@ -37,7 +37,8 @@ def onsets(dry, sample_rate):
     dry = np.asarray(dry, np.float64)
     if dry.ndim != 1 or len(dry) < CLOSEST_S * sample_rate:
         raise SignalError(f"onsets need one clip of 50 ms or more; got shape {dry.shape} at {sample_rate} Hz")
-    check_finite(dry)
+    if not np.isfinite(dry).all():
+        raise SignalError("dry holds NaN or infinity")
     if not dry.any():
         raise SignalError("dry is silent, so no note begins in it")
     length = 2 ** round(np.log2(FRAME_S * sample_rate))
@@ -51,7 +52,7 @@ def onsets(dry, sample_rate):
     largest = maximum_filter1d(rise, 2 * round(CLOSEST_S * per_second / 2) + 1)
     picked = np.flatnonzero((rise == largest) & (rise > 1.25 * local + THRESHOLD))
     # Flux is largest when the onset is in the middle of the later frame, at the end of the earlier one.
-    found = np.sort(_sharpest_rises(dry, picked * hop, length, sample_rate))
+    found = np.sort(_sharpest_rises(dry, picked * hop, length // 2, sample_rate))
     return found[np.diff(found, prepend=-len(dry)) > CLOSEST_S * sample_rate / 2]
 
 
@@ -65,7 +66,8 @@ def transient_esr(dry, wet, predicted, sample_rate):
     SignalError if the shapes differ, no note begins in dry, or wet is silent in all the windows.
     """
     check_shapes(wet, predicted)
-    check_shapes(wet, dry)
+    if np.shape(dry) != np.shape(wet):
+        raise SignalError(f"dry has shape {np.shape(dry)}, wet {np.shape(wet)}")
     begun = onsets(dry, sample_rate)
     if not len(begun):
         raise SignalError("no note begins in dry, so there is no transient to compare")
