@@ -44,21 +44,31 @@ def claims_equivalence(rng, share, spread, listeners, trials):
 def main():
     rng = np.random.default_rng(25)
     median = np.median(ratings(rng, 1_000_000))
+
+    def mean_covers(listeners):
+        return covers(mean_interval(ratings(rng, listeners).mean(axis=1), rng), 88)
+
+    def share_covers(listeners):
+        return covers(share_interval(rng.binomial(24, rng.beta(6, 3, listeners)), np.full(listeners, 24)), 6 / 9)
+
+    many = trials_needed()
     claims = [
-        ("mean of ratings, 12 listeners: interval covers", "95 %", lambda: covers(mean_interval(ratings(rng, 12).mean(1), rng), 88)),
-        ("mean of ratings, 20 listeners: interval covers", "95 %", lambda: covers(mean_interval(ratings(rng, 20).mean(1), rng), 88)),
-        ("median of ratings, 20 listeners: interval covers", "95 %", lambda: covers(median_interval(ratings(rng, 20), rng), median)),
-        ("d' = 1.5, 10 listeners of 16 trials: interval covers", "95 % or more", lambda: d_prime_covers(rng, 1.5, 10, 16)),
-        ("d' = 0.5, 20 listeners of 16 trials: interval covers", "95 % or more", lambda: d_prime_covers(rng, 0.5, 20, 16)),
-        ("share of unequal listeners (sd 0.15), 12 of 24: interval covers", "95 % or more",
-         lambda: covers(share_interval(rng.binomial(24, rng.beta(6, 3, 12)), np.full(12, 24)), 6 / 9)),
-        ("equivalence claimed at the margin, one listener", "5 % or less", lambda: claims_equivalence(rng, 0.6, 0, 1, 160)),
-        ("equivalence claimed at the margin, 12 equal listeners", "5 % or less", lambda: claims_equivalence(rng, 0.6, 0, 12, 24)),
-        ("equivalence claimed at the margin, 12 unequal listeners", "5 % or less", lambda: claims_equivalence(rng, 0.6, 0.15, 12, 24)),
-        (f"equivalence claimed where nobody hears, one listener, {trials_needed()} trials", "80 %",
-         lambda: claims_equivalence(rng, 0.5, 0, 1, trials_needed())),
-        ("equivalence claimed where nobody hears, 20 listeners of 16 trials", "", lambda: claims_equivalence(rng, 0.5, 0, 20, 16)),
-    ]  # fmt: skip
+        ("mean of ratings, 12 listeners: interval covers", "95 %", lambda: mean_covers(12)),
+        ("mean of ratings, 20 listeners: interval covers", "95 %", lambda: mean_covers(20)),
+        (
+            "median, 20 listeners: interval covers",
+            "95 %",
+            lambda: covers(median_interval(ratings(rng, 20), rng), median),
+        ),
+        ("d' = 1.5, 10 listeners of 16 trials: interval covers", ">= 95 %", lambda: d_prime_covers(rng, 1.5, 10, 16)),
+        ("d' = 0.5, 20 listeners of 16 trials: interval covers", ">= 95 %", lambda: d_prime_covers(rng, 0.5, 20, 16)),
+        ("share of 12 unequal listeners of 24 trials: interval covers", ">= 95 %", lambda: share_covers(12)),
+        ("equivalence at the margin, one listener", "<= 5 %", lambda: claims_equivalence(rng, 0.6, 0, 1, 160)),
+        ("equivalence at the margin, 12 equal ones", "<= 5 %", lambda: claims_equivalence(rng, 0.6, 0, 12, 24)),
+        ("equivalence at the margin, 12 unequal ones", "<= 5 %", lambda: claims_equivalence(rng, 0.6, 0.15, 12, 24)),
+        (f"equivalence, one deaf of {many} trials", "80 %", lambda: claims_equivalence(rng, 0.5, 0, 1, many)),
+        ("equivalence, 14 deaf of 16 trials", ">= 80 %", lambda: claims_equivalence(rng, 0.5, 0, 14, 16)),
+    ]
     print("| | promised | found |\n|---|---|---|")
     for name, promised, test in claims:
         count = int(sum(test() for _ in range(TESTS)))

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from drywet import audio, listening
+from drywet import audio, files, listening
 from drywet.errors import RunError, SettingsError, StorageError
 from drywet.listening.page import read_sound
 
@@ -82,4 +82,22 @@ def test_a_model_that_calls_itself_reference_is_refused(matched):
 def test_a_damaged_key_is_refused_with_its_name(tmp_path, damage):
     (tmp_path / "key.json").write_text(damage)
     with pytest.raises(RunError, match=r"key\.json"):
+        listening.read_key(tmp_path)
+
+
+def test_a_dozen_signals_are_the_most_on_one_screen(matched):
+    item = matched.items[0]
+    models = tuple(listening.Sound(f"model {i}", "model", item.sounds[0].samples) for i in range(12))
+    crowd = listening.Item("riff", item.sample_rate, (item.sounds[0], *models))
+    with pytest.raises(SettingsError, match="13 signals"):
+        listening.design_test([crowd], "mushra", title="", loudness_lufs=-23.0, gains_db=[[0.0] * 13])
+
+
+@pytest.mark.parametrize("name", ["../../../escape", "0123456789ab/..", "0123456789AB", ""])
+def test_a_key_whose_names_could_be_paths_is_refused(make_test, tmp_path, name):
+    key = files.read_json(make_test("abx") / "key.json")
+    identity = next(iter(key["sounds"]))
+    key["sounds"][name] = key["sounds"].pop(identity)
+    files.write_json(tmp_path / "key.json", key)
+    with pytest.raises(RunError, match="damaged"):
         listening.read_key(tmp_path)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fake_study import write_json_lines
+from fake_study import FACTORS, write_json_lines, write_study
 
 from drywet import audio, files
 from drywet.errors import RunError, SettingsError
@@ -67,7 +67,10 @@ def test_what_is_not_there_is_named_with_what_is(study, tmp_path):
         collect_items([tmp_path])
 
 
-def test_a_dozen_signals_are_the_most_on_one_screen(study):
-    with pytest.raises(SettingsError, match="13 signals"):
-        collect_items([study] * 4, models=["0", *(f"{c} 64 0.01 ({n})" for n in (2, 3, 4) for c in (44, 66, 88))],
-                      anchors=[LOW, LINEAR])  # fmt: skip
+def test_recordings_of_one_clip_are_named_by_the_knobs_that_differ(tmp_path):
+    levels = {"gain": ["Low", "High"], "context": ["44"], "units": ["64"], "learning_rate": ["0.01"]}
+    factors = [dict(factor, levels=levels[factor["name"]]) for factor in FACTORS]
+    folder = write_study(tmp_path / "study", factors=factors, clips=["chug"], seconds=1.0, sample_rate=8000)
+    items = collect_items([folder]).items
+    assert [item.name for item in items] == ["chug at drive 9:00", "chug at drive 3:00"]
+    assert [[sound.condition for sound in item.sounds] for item in items] == [["reference", "44 64 0.01"]] * 2

@@ -175,6 +175,17 @@ def test_six_listeners_who_all_prefer_one_have_the_exact_p_value():
     assert contrast.difference == pytest.approx(-22.5)
 
 
+def test_models_are_compared_on_the_items_that_both_played():
+    """The second item is rated lower throughout, and only one model plays it."""
+    ratings = {"easy": {"reference": 100.0, "a": 80.0, "b": 70.0}, "hard": {"reference": 100.0, "b": 10.0}}
+    listeners = [Listener(str(i), ratings) for i in range(6)]
+    roles = {"reference": "reference", "a": "model", "b": "model"}
+    contrasts = rate_conditions(listeners, roles, "reference").contrasts
+    assert {(each.first, each.second): each.difference for each in contrasts} == {
+        ("a", "b"): 10, ("a", "reference"): -20, ("b", "reference"): -60
+    }  # fmt: skip
+
+
 def test_few_listeners_get_no_interval():
     listeners = mushra_listeners(4, dict.fromkeys(LEVELS, 50), np.random.default_rng(11))
     ratings = rate_conditions(listeners, LEVELS, "reference")
@@ -194,7 +205,7 @@ def key_with_measures(rng, items=5, models=4):
                 item=f"{item:012x}", condition=f"model {model}", role="model", measures=measures
             )
     return Key(
-        test="t", kind="mushra", title="", sample_rate=44_100, loudness_lufs=-23, references=references, sounds=sounds,
+        test="0" * 16, kind="mushra", title="", sample_rate=44_100, loudness_lufs=-23, references=references, sounds=sounds,
         items={f"{item:012x}": f"item {item}" for item in range(items)},
     )  # fmt: skip
 

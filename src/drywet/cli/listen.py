@@ -91,9 +91,10 @@ def _make(folders, kind, out, clips, models, anchor, seconds, trials, title) -> 
         page = listening.write_test(design, out, lambda done, total: bar.update(done, done / total))
     size = sum(path.stat().st_size for path in page.parent.rglob("*") if path.is_file())
     common.stdout.print(str(page))
+    screens = len(design.public()["trials"])
     common.stderr.print(
-        f"{len(matched.items)} excerpts, {len(design.key.models)} models, {size / 1e6:.0f} MB, at "
-        f"{matched.loudness_lufs:.1f} LUFS. Listeners get {page.parent}; keep {Path(out) / 'key.json'} to yourself. "
+        f"{len(matched.items)} excerpts, {len(design.key.models)} models, {screens} screens to answer, {size / 1e6:.0f} MB, "
+        f"at {matched.loudness_lufs:.1f} LUFS. Listeners get {page.parent}; keep {out / 'key.json'} to yourself. "
         f"`{common.program()} listen {out} --serve` collects the answers on this machine"
     )
 

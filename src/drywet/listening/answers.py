@@ -6,17 +6,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
 from drywet.errors import RunError
-from drywet.listening.design import Key, Kind
+from drywet.listening.design import Identity, Key, Kind
 from drywet.listening.items import distinct
 from drywet.listening.page import ANSWERS
 from drywet.settings import Settings
 
 MAX_BYTES = 1_000_000  # a dozen signals on a hundred screens need a tenth of that
 
-Identity = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 Seconds = Annotated[float, Field(ge=0)]
 Score = Annotated[float, Field(ge=0, le=100)]
 

@@ -7,7 +7,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import StringConstraints, ValidationError
 
 from drywet import files
 from drywet.errors import RunError, SettingsError
@@ -17,15 +19,19 @@ from drywet.settings import Settings, fingerprint
 
 FORMAT = 1
 KEY = "key.json"
+MAX_SIGNALS = 12  # on one screen (ITU-R BS.1534-3)
 ABX_TRIALS = 16  # per model; 12 correct of 16 have p = 0.038
 
 Kind = Literal["abx", "mushra"]
+# Patterns, because identities become names of files; a key may come from a stranger too.
+Identity = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+TestIdentity = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 
 class SoundKey(Settings):
     """What one sound is: the excerpt and version behind its identity, and what was done to it."""
 
-    item: str
+    item: Identity
     condition: str
     role: str
     gain_db: float = 0.0
@@ -44,14 +50,14 @@ class Key(Settings):
     """
 
     format: Literal[1] = 1
-    test: str
+    test: TestIdentity
     kind: Kind
     title: str
     sample_rate: int
     loudness_lufs: float
-    items: dict[str, str]
-    references: dict[str, str]
-    sounds: dict[str, SoundKey]
+    items: dict[Identity, str]
+    references: dict[Identity, Identity]
+    sounds: dict[Identity, SoundKey]
     trials: int = 0
 
     def sounds_of(self, item: str) -> dict[str, SoundKey]:
@@ -140,7 +146,8 @@ def design_test(
     Raises
     ------
     SettingsError
-        If there is nothing to compare, sample rates differ, or two conditions have one name.
+        If there is nothing to compare, more than a dozen signals would stand on one screen, sample rates differ, or two
+        conditions have one name.
     """
     _check(items, kind, trials)
     seed = secrets.randbits(64) if seed is None else seed
@@ -167,7 +174,7 @@ def design_test(
                     hidden = identity("hidden", number)
                     keyed[hidden], samples[hidden] = entry, sound.samples
     key = Key(
-        test="",
+        test="0" * 16,
         kind=kind,
         title=title,
         sample_rate=items[0].sample_rate,
@@ -194,6 +201,11 @@ def _check(items: Sequence[Item], kind: str, trials: int) -> None:
             if sound.role == MODEL and sound.condition in {REFERENCE, *ANCHORS.values()}:
                 raise SettingsError(f"a model is named {sound.condition!r}, which means something else here; rename it")
             roles[sound.condition] = sound.role
+        if kind == "mushra" and len(item.sounds) > MAX_SIGNALS:
+            raise SettingsError(
+                f"{item.name}: {len(item.sounds)} signals are compared, at most {MAX_SIGNALS} can be on one screen (ITU-R "
+                "BS.1534-3). Choose fewer with --models"
+            )
         if len({sound.condition for sound in item.sounds}) < len(item.sounds):
             raise SettingsError(f"{item.name}: two sounds have the same name")
     if MODEL not in roles.values():
@@ -215,8 +227,6 @@ def read_key(folder: Path | str) -> Key:
         raise RunError(
             f"{folder}: no {KEY}, so this is no listening test. Make one with `drywet listen RUN --out FOLDER`"
         )
-    from pydantic import ValidationError
-
     try:
         key = Key.model_validate(files.read_json(path))
     except ValidationError as error:

@@ -16,6 +16,7 @@ from drywet.listening.ratings import FEWEST, Contrast, Ratings, rate_conditions
 from drywet.listening.screening import screen_listeners
 from drywet.listening.webmushra import read_results
 
+ENOUGH_DEAF = 14  # listeners of 16 ABX trials, see bench/simulated_listeners.py
 ENOUGH_LISTENERS = 20  # after screening: ITU-R BS.1534-3
 
 
@@ -126,12 +127,10 @@ def _about_ratings(ratings: Ratings | None) -> list[str]:
 
 
 def _about_contrast(contrast: Contrast) -> str:
-    direction = "below" if contrast.difference < 0 else "above"
-    size = f"{abs(contrast.difference):.1f} points{_interval(contrast.interval, '{:+.1f}')}"
-    verdict = "a difference" if contrast.p_holm < 0.05 else "not shown to differ"
+    verdict = "they differ" if contrast.p_holm < 0.05 else "not shown to differ"
     return (
-        f"{contrast.first} was rated {size} {direction} {contrast.second}: {verdict} "
-        f"(Wilcoxon, Holm-adjusted p = {contrast.p_holm:.3g})."
+        f"{contrast.first} less {contrast.second}: {contrast.difference:+.1f} points"
+        f"{_interval(contrast.interval, '{:+.1f}')}, {verdict} (Wilcoxon, Holm-adjusted p = {contrast.p_holm:.3g})."
     )
 
 
@@ -147,8 +146,9 @@ def _about_model(heard: Heard) -> str:
         verdict = f"is not distinguishable from the device: {bound}"
     else:
         verdict = (
-            f"is undecided: neither heard nor shown to be indistinguishable ({bound}, below {100 * MARGIN:.0f} % is "
-            f"needed; with {trials_needed()} trials in all that is likely to succeed if nobody hears a difference)"
+            f"is undecided: neither heard nor shown to be indistinguishable ({bound}, below {100 * MARGIN:.0f} % is needed; if "
+            f"nobody hears a difference, {trials_needed()} trials of one listener or {ENOUGH_DEAF} listeners of 16 show it in "
+            "four cases of five)"
         )
     return f"{heard.model} {verdict}. {share}{sensitivity}; guessing gives that with p = {heard.p_holm:.3g}."
 

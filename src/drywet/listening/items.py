@@ -13,7 +13,6 @@ from drywet.errors import AudioFileError, RunError, SettingsError
 from drywet.evaluation import panel
 from drywet.listening.anchors import REFERENCE, make_anchor
 
-MAX_SIGNALS = 12  # on one screen (ITU-R BS.1534-3)
 MAX_ITEMS = 8  # with a dozen signals each, more is longer than ears stay sharp
 EXCERPT_SECONDS = 10.0  # about 10 s, not more than 12 (ITU-R BS.1534-3)
 FADE_SECONDS = 0.01  # at both ends, so that a loop does not click
@@ -90,38 +89,31 @@ def collect_items(
     RunError
         If a folder holds no run, or no run has been evaluated.
     SettingsError
-        If a clip or model is unknown, or more than twelve signals would stand on one screen.
+        If a clip or model is unknown.
     AudioFileError, SignalError
         If the sounds of a chosen clip cannot be used.
     """
     chosen, notes = _choose_models(folders, models)
-    signals = len(chosen) + 1 + len(anchors)
-    if signals > MAX_SIGNALS:
-        raise SettingsError(
-            f"{len(chosen)} models, the reference and {len(anchors)} anchors are {signals} signals on one screen, at most "
-            f"{MAX_SIGNALS} can be compared (ITU-R BS.1534-3). Choose fewer with --models"
-        )
     recordings = _recordings(chosen)
-    unknown = [
-        name for name in clips if name not in {score.clip for versions in recordings for score in versions.values()}
-    ]
+    known = {recording.clip for recording in recordings}
+    unknown = [name for name in clips if name not in known]
     if unknown:
-        known = sorted({score.clip for versions in recordings for score in versions.values()})
-        raise SettingsError(f"no clip named {unknown[0]!r} in these runs; they were scored on {', '.join(known)}")
+        raise SettingsError(
+            f"no clip named {unknown[0]!r} in these runs; they were scored on {', '.join(sorted(known))}"
+        )
     if clips:
-        recordings = [each for each in recordings if next(iter(each.values())).clip in clips]
+        recordings = [recording for recording in recordings if recording.clip in clips]
     elif len(recordings) > MAX_ITEMS:
         places = np.linspace(0, len(recordings) - 1, MAX_ITEMS).round().astype(int)
         notes.append(
             f"{MAX_ITEMS} of {len(recordings)} recordings are heard, more would tire the listener; choose others with --clips"
         )
         recordings = [recordings[place] for place in places]
-    incomplete = [each for each in recordings if len(each) < len(chosen)]
-    notes += [
-        f"{next(iter(each.values())).clip}: not played by {', '.join(sorted(set(chosen) - set(each)))}"
-        for each in incomplete
-    ]
-    names = distinct(next(iter(each.values())).clip for each in recordings)
+    names = distinct(_name(recording, recordings) for recording in recordings)
+    for name, recording in zip(names, recordings, strict=True):
+        absent = sorted(set(chosen) - set(recording.versions))
+        if absent:
+            notes.append(f"{name}: was not played by {', '.join(absent)}")
     items = [_excerpt(name, each, anchors, seconds) for name, each in zip(names, recordings, strict=True)]
     return Material(tuple(items), tuple(notes))
 
@@ -164,8 +156,10 @@ def _choose_models(
 
 
 def _find(word: str, models: Mapping[str, list[RunResult]]) -> str:
+    if word in models:
+        return word
     for name, runs in models.items():
-        if word == name or any(word in (run.folder.name, str(run.number), run.id) for run in runs):
+        if any(word in (run.folder.name, str(run.number), run.id) for run in runs):
             return name
     raise SettingsError(f"no model {word!r}; there are: {', '.join(models)}")
 
@@ -174,9 +168,17 @@ def _mean_esr(runs: Sequence[RunResult]) -> float:
     return float(np.exp(np.mean([np.log(max(run.geometric_mean_esr, 1e-12)) for run in runs])))
 
 
-def _recordings(models: Mapping[str, list[RunResult]]) -> list[dict[str, ClipScore]]:
-    """For each recording the models that were scored on it."""
-    recordings: dict[object, dict[str, ClipScore]] = {}
+@dataclass
+class _Recording:
+    """One wet recording: its clip, where the knobs stood, and how each model was scored on it."""
+
+    clip: str
+    controls: Mapping[str, object]
+    versions: dict[str, ClipScore] = field(default_factory=dict)
+
+
+def _recordings(models: Mapping[str, list[RunResult]]) -> list[_Recording]:
+    recordings: dict[object, _Recording] = {}
     for name, runs in models.items():
         for run in runs:
             for score in run.clips:
@@ -185,8 +187,19 @@ def _recordings(models: Mapping[str, list[RunResult]]) -> list[dict[str, ClipSco
                         f"{run.folder}: clip {score.clip!r} does not name its sound files; evaluate again"
                     )
                 key = (score.wet.resolve(), score.start, score.stop, score.latency)
-                recordings.setdefault(key, {})[name] = score
+                recordings.setdefault(key, _Recording(score.clip, run.controls)).versions[name] = score
     return list(recordings.values())
+
+
+def _name(recording: _Recording, recordings: Sequence[_Recording]) -> str:
+    """The clip, and the knobs that tell recordings of one clip apart."""
+    same = [other.controls for other in recordings if other.clip == recording.clip]
+    differing = [
+        f"{knob} {position}"
+        for knob, position in recording.controls.items()
+        if any(other.get(knob) != position for other in same)
+    ]
+    return f"{recording.clip} at {', '.join(differing)}" if differing else recording.clip
 
 
 def distinct(names: Iterable[str]) -> list[str]:
@@ -201,8 +214,8 @@ def distinct(names: Iterable[str]) -> list[str]:
     return list(taken)
 
 
-def _excerpt(name: str, versions: Mapping[str, ClipScore], anchors: Sequence[str], seconds: float) -> Item:
-    first = next(iter(versions.values()))
+def _excerpt(name: str, recording: _Recording, anchors: Sequence[str], seconds: float) -> Item:
+    first = next(iter(recording.versions.values()))
     assert first.dry is not None
     assert first.wet is not None
     pair = load_pair(first.dry, first.wet)
@@ -213,7 +226,7 @@ def _excerpt(name: str, versions: Mapping[str, ClipScore], anchors: Sequence[str
     heard = slice(begin, begin + length)
     dry, wet = pair.dry[heard], pair.wet[heard]
     sounds = [Sound(REFERENCE, REFERENCE, wet)]
-    for model, score in versions.items():
+    for model, score in recording.versions.items():
         assert score.predicted is not None
         predicted, _ = audio.read(score.predicted, sample_rate=rate)
         if len(predicted) != len(pair):

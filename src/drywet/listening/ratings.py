@@ -49,7 +49,7 @@ class Contrast:
 class Ratings:
     """All versions, best first; the contrasts; and the p value of Friedman's test that no model differs from another.
 
-    ``friedman_p`` is None with fewer than three models or five listeners.
+    ``friedman_p`` is None with fewer than three models or five listeners, or models on different items.
     """
 
     conditions: tuple[Rating, ...]
@@ -61,47 +61,44 @@ def rate_conditions(listeners: Sequence[Listener], roles: dict[str, str], refere
     """Ratings of all versions over the listeners that passed the screening.
 
     ``roles`` gives the role of each version by name. Contrasts are between models, and of each model with the hidden
-    ``reference``. An item on which a version was not played does not count for that version.
+    ``reference``, over the items on which both were played.
     """
     rng = np.random.default_rng(seed)
-    items = list(listeners[0].ratings)
-    scores = {
-        name: np.array(
-            [[each.ratings[item][name] for item in items if name in each.ratings[item]] for each in listeners]
-        )
-        for name in roles
-    }  # each (L, I)
-    means = {name: table.mean(axis=1) for name, table in scores.items()}  # each (L,)
+    items = {name: [item for item, ratings in listeners[0].ratings.items() if name in ratings] for name in roles}
+    scores = {name: _table(listeners, name, items[name]) for name in roles}
     rated = [
         Rating(
             name,
             roles[name],
-            float(means[name].mean()),
-            within_scale(mean_interval(means[name], rng)),
+            float(table.mean()),
+            within_scale(mean_interval(table.mean(axis=1), rng)),
             float(np.median(table)),
             median_interval(table, rng),
         )
         for name, table in scores.items()
     ]
     models = [name for name, role in roles.items() if role == "model"]
-    pairs = [*combinations(models, 2), *((model, reference) for model in models)]
-    p_values = [_wilcoxon(means[first] - means[second]) for first, second in pairs]
+    pairs, differences = [], []
+    for first, second in [*combinations(models, 2), *((model, reference) for model in models)]:
+        shared = [item for item in items[first] if item in items[second]]
+        if shared:
+            pairs.append((first, second))
+            differences.append((_table(listeners, first, shared) - _table(listeners, second, shared)).mean(axis=1))
+    p_values = [_wilcoxon(difference) for difference in differences]
     contrasts = [
-        Contrast(
-            first,
-            second,
-            float((means[first] - means[second]).mean()),
-            mean_interval(means[first] - means[second], rng),
-            p,
-            adjusted,
-        )
-        for (first, second), p, adjusted in zip(pairs, p_values, holm(p_values), strict=True)
+        Contrast(first, second, float(difference.mean()), mean_interval(difference, rng), p, adjusted)
+        for (first, second), difference, p, adjusted in zip(pairs, differences, p_values, holm(p_values), strict=True)
     ]
     friedman_p = None
-    if len(models) >= 3 and len(listeners) >= FEWEST:
-        table = np.array([means[model] for model in models])
-        friedman_p = 1.0 if np.ptp(table, axis=0).max() == 0 else float(stats.friedmanchisquare(*table).pvalue)
+    if len(models) >= 3 and len(listeners) >= FEWEST and all(items[model] == items[models[0]] for model in models):
+        means = np.array([scores[model].mean(axis=1) for model in models])
+        friedman_p = 1.0 if np.ptp(means, axis=0).max() == 0 else float(stats.friedmanchisquare(*means).pvalue)
     return Ratings(tuple(sorted(rated, key=lambda each: -each.mean)), tuple(contrasts), friedman_p)
+
+
+def _table(listeners: Sequence[Listener], condition: str, items: Sequence[str]) -> np.ndarray:
+    """Ratings of one version, shape (L, I)."""
+    return np.array([[listener.ratings[item][condition] for item in items] for listener in listeners])
 
 
 def mean_interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float] | None:

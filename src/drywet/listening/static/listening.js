@@ -212,7 +212,7 @@ function rate(place, loaded, done) {
     const listen = listenButton(letters[i], letters[i], () => hear(i));
     const value = make("output", { className: "score" }, "–");
     const slider = make("input", { type: "range", min: 0, max: 100, step: 1, value: 0, className: "rating unrated", "aria-label": `Rating of ${letters[i]}`,
-      oninput: () => { set(i, Number(slider.value)); }, onfocus: () => { if (loaded.playing) hear(i); } });
+      oninput: () => { set(i, Number(slider.value)); }, onfocus: () => { if (loaded.playing) hear(i); else { chosen = i; draw(); } } });
     return { sound, listen, slider, value, part: make("div", { className: "row" }, listen, slider, value) };
   });
   const next = make("button", { type: "button", id: "next", className: "main", disabled: true, onclick: leave }, "Next");
@@ -225,6 +225,8 @@ function rate(place, loaded, done) {
     loaded.hear(sound);
     move.begin();
     if (i !== null) heard.add(i);
+    // The arrow keys belong to the version that is heard.
+    if (document.activeElement.classList.contains("rating")) (i === null ? reference : rows[i].slider).focus();
     draw();
   }
   function set(i, score) {
