@@ -5,7 +5,7 @@ from scipy.signal import ShortTimeFFT, get_window
 
 from drywet import measures
 from drywet.errors import SignalError
-from drywet.measures.spectral import RESOLUTIONS
+from drywet.measures.spectral import RESOLUTIONS, mel_filters
 
 RNG = np.random.default_rng(4)
 WET = RNG.standard_normal(8000)
@@ -123,3 +123,68 @@ def test_the_gradient_is_the_slope():
 def test_what_has_no_distance_is_refused(wet, predicted, message):
     with pytest.raises(SignalError, match=message):
         measures.mrstft(wet, predicted)
+
+
+@KINDS
+@pytest.mark.parametrize("gain_db", [-3.0, 1.0])
+def test_a_decibel_of_gain_is_a_decibel_of_log_mel_error(kind, gain_db):
+    assert float(measures.log_mel_error(kind(WET), 10 ** (gain_db / 20) * kind(WET), 44_100)) == pytest.approx(
+        abs(gain_db), rel=1e-4
+    )
+    assert float(measures.log_mel_error(kind(WET), -kind(WET), 44_100)) == 0
+
+
+def test_log_mel_agrees_with_the_formula_on_scipys_spectrogram():
+    rate, length, hop = 44_100, 2048, 512
+    transform = ShortTimeFFT(get_window("hann", length), hop, fs=rate)
+    first, last = transform.lower_border_end[1], transform.upper_border_begin(len(WET))[1]  # frames within the signal
+    corners = 700 * (10 ** (np.linspace(0, np.log10(1 + 20_000 / 700), 82)) - 1)  # Hz, equally spaced in mel
+    triangles = np.array([np.interp(transform.f, corners[i : i + 3], [0, 1, 0]) for i in range(80)])
+    s, p = (triangles @ np.abs(transform.stft(signal, p0=first, p1=last)) ** 2 for signal in (WET, PREDICTED))
+    start = first * hop - transform.m_num_mid
+    same = slice(start, start + (last - first - 1) * hop + length)
+    found = measures.log_mel_error(WET[same], PREDICTED[same], rate)
+    assert found == pytest.approx(np.mean(np.abs(10 * np.log10(s / p))), rel=1e-4)
+
+
+def test_log_mel_of_arrays_and_tensors_is_alike_row_by_row_and_its_gradient_is_the_slope():
+    wet, predicted = RNG.standard_normal((2, 3, 4000))
+    expected = [measures.log_mel_error(w, p, 44_100) for w, p in zip(wet, predicted, strict=True)]
+    np.testing.assert_allclose(measures.log_mel_error(wet, predicted, 44_100), expected, rtol=1e-12)
+    tensor = torch.tensor(predicted, requires_grad=True)
+    found = measures.log_mel_error(torch.tensor(wet), tensor, 44_100)
+    np.testing.assert_allclose(found.detach(), expected, rtol=1e-9)
+    found.sum().backward()
+    direction = RNG.standard_normal((3, 4000))
+    ahead, behind = (measures.log_mel_error(wet, predicted + step * direction, 44_100).sum() for step in (1e-6, -1e-6))
+    assert float((tensor.grad * torch.tensor(direction)).sum()) == pytest.approx((ahead - behind) / 2e-6, rel=1e-4)
+
+
+def test_log_mel_of_a_silent_prediction_is_the_distance_to_the_floor():
+    """White noise has the same energy in each bin on average, and the floor lies 80 dB below it."""
+    noise = RNG.standard_normal(100_000)
+    assert measures.log_mel_error(noise, 0 * noise, 44_100) == pytest.approx(80, abs=1.5)
+
+
+def test_hiss_far_below_a_note_hardly_counts_in_log_mel():
+    note = np.sin(2 * np.pi * 440 / 44_100 * np.arange(44_100))
+    assert measures.log_mel_error(note, note + 10 ** (-100 / 20) * RNG.standard_normal(44_100), 44_100) < 0.1
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000, 96_000])
+def test_no_mel_band_is_empty_at_any_rate(rate):
+    assert mel_filters(rate, 2 ** round(np.log2(0.0464 * rate))).sum(0).min() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("wet", "predicted", "message"),
+    [
+        (WET, WET[1:], "7999"),
+        (WET[:2047], WET[:2047], "2047 samples are shorter than a frame of the mel spectrogram, 2048"),
+        (0 * WET, WET, "silent"),
+        (WET, np.full(8000, np.inf), "predicted holds NaN or infinity"),
+    ],
+)
+def test_what_has_no_log_mel_error_is_refused(wet, predicted, message):
+    with pytest.raises(SignalError, match=message):
+        measures.log_mel_error(wet, predicted, 44_100)
