@@ -57,6 +57,11 @@ def test_nothing_counts_within_5_ms_of_an_onset(wet, predicted):
     assert len(measures.clicks(wet, clicking, RATE, onsets=np.array([15_000 + 240]))) == 2
 
 
+def test_a_model_that_does_not_begin_at_rest_does_not_click(wet):
+    settling = wet + 0.1 * np.exp(-np.arange(len(wet)) / 20)
+    assert measures.clicks(wet, settling, RATE) == ()
+
+
 def test_corners_of_the_device_itself_are_no_clicks():
     square = np.sign(np.sin(2 * np.pi * 110 * np.arange(RATE) / RATE)) * 0.5
     late = np.roll(square, 1)  # a large error at every corner, as sharp as the corners themselves

@@ -168,8 +168,9 @@ def _print_words(rows: list[dict[str, Any]]) -> None:
     where = f" on {worst['clip']}, the worst clip" if len(rows) > 1 else ""
     say(f"ESR{where}: {describe_esr(worst['esr'])}")
     if worst["esr"] > 0 and worst["esr_linear"] > 0:
-        better = decibels(worst["esr_linear"]) - decibels(worst["esr"])
-        say(f"best linear filter: {percent(worst['esr_linear'])}; the model is {better:+.1f} dB better")
+        gain = decibels(worst["esr_linear"]) - decibels(worst["esr"])
+        verdict = f"{abs(gain):.1f} dB {'better' if gain > 0 else 'worse'}"
+        say(f"best linear filter: {percent(worst['esr_linear'])}; the model is {verdict}")
     if worst["esr_noise_limit"] is None:
         say(f"noise-limited best: {worst['noise_limit_from']}")
     else:

@@ -43,7 +43,7 @@ def clicks(
       larger), and -80 dB below the peak of wet,
     - d2 of the prediction exceeds 1.5 times that of wet everywhere within 5 ms: a clipper's own corners, reproduced a little
       late or too sharp, are errors and no clicks,
-    - no onset is within 5 ms: there a model may well be late by a sample.
+    - no onset is within 5 ms, nor the beginning of the clip: there a model may well be late by a sample, or not at rest.
 
     numpy only, for a median has no useful gradient.
 
@@ -74,7 +74,7 @@ def clicks(
     deviation = np.maximum(_running_mad(error, round(CLICK_FRAME_S * sample_rate)), CLICK_FLOOR * peak / CLICK_MAD)
     jumps = (error > CLICK_MAD * deviation) & (np.abs(bends) > EDGE_RATIO * edges)
     reach = round(ONSET_S * sample_rate)
-    for onset in onsets:
+    for onset in (0, *onsets):
         jumps[max(0, onset - 1 - reach) : max(0, onset + reach)] = False
     places = np.flatnonzero(jumps)
     groups = np.split(places, np.flatnonzero(np.diff(places) > reach) + 1) if len(places) else []
