@@ -146,6 +146,22 @@ def test_ratings_survive_the_way_through_a_table(tmp_path, mushra_key):
     assert not [cell for row in rows for cell in row if cell.startswith("=")]
 
 
+def test_models_whose_names_differ_in_punctuation_alone_stay_apart(tmp_path, abx_key):
+    first, second, third = abx_key.models
+    renamed = {first: "64 0.01", second: "64_0.01", third: "reference!"}
+    sounds = {
+        name: sound.model_copy(update={"condition": renamed.get(sound.condition, sound.condition)})
+        for name, sound in abx_key.sounds.items()
+    }
+    key = abx_key.model_copy(update={"sounds": sounds})
+    save(tmp_path / "answers/1.json", abx_answers(key, lambda model: model == "64_0.01"))
+    answered = read_answers(tmp_path, key)
+    webmushra.write_results(tmp_path / "paired.csv", key, answered)
+    (listener,) = webmushra.read_results(tmp_path / "paired.csv", key).listeners
+    assert {trial.model for trial in listener.told} == set(renamed.values())
+    assert {trial.model for trial in listener.told if trial.is_correct} == {"64_0.01"}
+
+
 def test_right_and_wrong_survive_the_way_through_a_table(tmp_path, abx_key):
     hears = iter([True, False, False] * 8)
     save(tmp_path / "answers/1.json", abx_answers(abx_key, lambda model: next(hears)))

@@ -79,6 +79,7 @@ def write_config(folder: Path | str, key: Key, out: Path | str) -> Path:
         samples, rate = read_sound(folder, identity)
         addresses[identity] = f"configs/resources/{key.test}/{identity}.wav"
         audio.write(out / addresses[identity], samples, rate)
+    stimulus = _stimuli(key)
     pages: list[Any] = ["random"]
     for item, trial_id in _trial_ids(key).items():
         judged = key.sounds_of(item)
@@ -89,7 +90,7 @@ def write_config(folder: Path | str, key: Key, out: Path | str) -> Path:
         if key.kind == "mushra":
             # webMUSHRA hides the reference among the stimuli by itself.
             stimuli = {
-                stimulus_name(sound.condition): addresses[identity]
+                stimulus[sound.condition]: addresses[identity]
                 for identity, sound in judged.items()
                 if sound.role != REFERENCE
             }
@@ -97,7 +98,7 @@ def write_config(folder: Path | str, key: Key, out: Path | str) -> Path:
             continue
         for number, identity in enumerate(key.abx_trials(), start=1):
             if identity in judged:
-                stimuli = {stimulus_name(judged[identity].condition): addresses[identity]}
+                stimuli = {stimulus[judged[identity].condition]: addresses[identity]}
                 pages.append({**page, "id": f"{trial_id}-{number}", "stimuli": stimuli})
     finish = {
         "type": "finish", "name": "Thank you", "content": "Thank you for listening!", "showResults": False,
@@ -123,16 +124,17 @@ def write_results(path: Path | str, key: Key, answered: Answered) -> None:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["session_test_id", "listener", "trial_id", *_COLUMNS[key.kind]])
     trial_ids = {key.items[item]: trial for item, trial in _trial_ids(key).items()}
+    stimulus = _stimuli(key)
     for listener in answered.listeners:
         who = [key.test, _no_formula(listener.name)]
         for item, ratings in listener.ratings.items():
             time = _milliseconds(listener.seconds.get(item))
             for condition, score in ratings.items():
-                table.writerow([*who, trial_ids[item], stimulus_name(condition), f"{score:g}", time, ""])
+                table.writerow([*who, trial_ids[item], stimulus[condition], f"{score:g}", time, ""])
         for trial in listener.told:
             said = "correct" if trial.is_correct else "incorrect"
             time = _milliseconds(trial.seconds)
-            table.writerow([*who, trial_ids[trial.item], REFERENCE, stimulus_name(trial.model), said, time, ""])
+            table.writerow([*who, trial_ids[trial.item], REFERENCE, stimulus[trial.model], said, time, ""])
     write_text(path, text.getvalue())
 
 
@@ -154,7 +156,7 @@ def read_results(path: Path | str, key: Key) -> Answered:
         raise RunError(f"{path}: has not the columns of a {PAGE_TYPES[key.kind]}.csv of webMUSHRA")
     known_columns = {"session_test_id", "trial_id", *_COLUMNS[key.kind]}
     items = {trial: key.items[item] for item, trial in _trial_ids(key).items()}
-    conditions = {stimulus_name(name): name for name in key.conditions} | {REFERENCE: REFERENCE}
+    conditions = {stimulus: condition for condition, stimulus in _stimuli(key).items()}
     sittings: dict[tuple[str, ...], list[list[_Answer]]] = {}
     unused: list[str] = []
     for number, row in enumerate(rows, start=2):
@@ -214,6 +216,18 @@ def _listener(name: str, answers: Sequence[_Answer], key: Key) -> Listener:
         if set(ratings.get(item, {})) != judged:
             raise RunError(f"{len(ratings.get(item, {}))} of {len(judged)} versions of {item!r} were rated")
     return Listener(name, ratings, seconds={each.item: each.seconds for each in answers if each.seconds is not None})
+
+
+def _stimuli(key: Key) -> dict[str, str]:
+    """Every condition and its name in webMUSHRA, each of its own."""
+    names = {REFERENCE: REFERENCE}
+    for condition in key.conditions:
+        if condition not in names:
+            name = stimulus_name(condition)
+            while name in names.values():
+                name += "_"
+            names[condition] = name
+    return names
 
 
 def _trial_ids(key: Key) -> dict[str, str]:
