@@ -49,7 +49,7 @@ def _comparisons(analysis: Analysis) -> Table:
         "p Holm", "p equivalence", "p equivalence Holm", "verdict", "runs", "matched", "lower in", "detectable dB",
         "seeds needed",
     )  # fmt: skip
-    title = f"Levels compared, {analysis.response}, margin of equivalence {analysis.margin_db:g} dB"
+    title = f"Levels compared, {analysis.means.label}, margin of equivalence {analysis.margin_db:g} dB"
     return Table("comparisons", title, header, rows)
 
 
@@ -110,7 +110,7 @@ def _costs(analysis: Analysis) -> list[Table]:
     return [
         Table(
             f"cost-{cost}",
-            f"{analysis.response} against {cost}",
+            f"{analysis.means.label} against {cost}",
             ("configuration", "mean in dB", cost, "runs", "on the front"),
             tuple((p.configuration, p.response_db, p.cost, p.runs, "yes" if p.on_front else "") for p in points),
         )

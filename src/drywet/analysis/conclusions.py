@@ -85,7 +85,7 @@ def of_comparison(c: LevelComparison, margin_db: float) -> Conclusion:
     head = f"{what}: {signed(c.effect_db)} dB{span(c.interval_db)}"
     if verdict == "described":
         lower = f", lower in {c.second_lower} of {c.matched} matched configurations" if c.kind == "pair" else ""
-        return Conclusion(f"{head}{lower}; nothing is said about significance", kind, verdict, c.factor, c.effect_db)
+        return Conclusion(f"{head}{lower}; not tested", kind, verdict, c.factor, c.effect_db)
     margin = f"{margin_db:g} dB"
     if verdict == "equivalent":
         p = c.p_equivalence_holm

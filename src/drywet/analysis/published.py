@@ -4,8 +4,9 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
-from drywet.analysis.results import Factor, StudyResults
+from drywet.analysis.results import ClipScore, Factor, RunResult, StudyResults
 from drywet.analysis.summary import Trial
 
 FACTORS = (
@@ -46,6 +47,48 @@ def ds340() -> tuple[PublishedModel, ...]:
 def ds340_trials() -> list[Trial]:
     """The published table as trials, for the same summary as ours."""
     return [Trial(model.factors, model.esr, model.epochs, model.seconds) for model in ds340()]
+
+
+def ds340_results() -> StudyResults:
+    """The published table as a study, with the settings it was made with, for the same analysis as ours.
+
+    The training recording of each gain was about 187 s long; both sizes as Keras counts parameters.
+    """
+    training = {
+        "recipe": "windows", "budget": "100epochs", "patience": 15, "train_rows": 74862,
+        "validate_on": "training windows",
+    }  # fmt: skip
+    runs = []
+    for model in ds340():
+        levels = model.factors
+        units = int(levels["units"])
+        runs.append(
+            RunResult(
+                number=model.number,
+                id=str(model.number),
+                name=" ".join(levels.values()),
+                folder=Path("SD-1/DS340"),
+                factors=levels,
+                settings={
+                    "model": {"context": int(levels["context"]), "hidden_size": units},
+                    "training": {**training, "learning_rate": float(levels["learning_rate"])},
+                },
+                provenance={
+                    "status": "finished", "epochs": model.epochs, "train_seconds": model.seconds,
+                    "parameters": 4 * units * (units + 2) + units + 1,
+                },
+                clips=(ClipScore("shadowlove", model.esr, esr_published_compatible=model.esr),),
+            )
+        )  # fmt: skip
+    return StudyResults(
+        folder=Path("SD-1/DS340"),
+        name="ds340-published",
+        title="The Boss SD-1 study, as it was published",
+        description="ESR on one riff (shadowlove), compared one sample late.",
+        factors=FACTORS,
+        runs=tuple(runs),
+        settings={"dataset": {"train_seconds": 187, "sample_rate": 44_100}},
+    )
 
 
 def counterpart(results: StudyResults, factors: dict[str, str]) -> PublishedModel | None:

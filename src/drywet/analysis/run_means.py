@@ -97,7 +97,7 @@ def run_means(results: StudyResults, response: str = "esr") -> RunMeans:
     levels = [[factor.levels.index(run.factors[factor.name]) for factor in factors] for run in kept]
     seeds = [factor.name for factor in results.factors if factor.is_seed]
     return RunMeans(
-        label=response,
+        label=_label(response),
         design=Design(factors, np.array(levels, int).reshape(len(kept), len(factors))),
         response=_means_over_clips(table),
         clip_response=table,
@@ -112,6 +112,12 @@ def run_means(results: StudyResults, response: str = "esr") -> RunMeans:
         updates=np.array([run.updates for run in kept]),
         notes=tuple(notes),
     )
+
+
+def _label(response: str) -> str:
+    """``response`` as it stands on an axis."""
+    known = {measure.name: measure.label for measure in PANEL}
+    return known.get(response, response.replace("_", " ").replace("esr", "ESR"))
 
 
 def _in_db(score: ClipScore | None, response: str) -> float:

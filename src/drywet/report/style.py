@@ -75,8 +75,8 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write the figure as SVG or PDF, as the name ends, whole or not at all; the same figure gives the same bytes."""
-    undated = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}}
+    """Write the figure as SVG, PDF or PNG, as the name ends, whole or not at all; the same figure gives the same bytes."""
+    undated = {".svg": {"Date": None, "Creator": None}, ".pdf": {"CreationDate": None}, ".png": {}}
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:], metadata=undated[path.suffix])
     return path
