@@ -55,10 +55,8 @@ def test_the_mixed_model_of_a_complete_table_has_the_variances_of_its_closed_for
     draw, clips = luck(1.0, 11), ("a", "b", "c", "d")
     results = study((UNITS, seeds(6)), lambda levels: -20 + draw(), clips, (0.0, 3.0, -2.0, 1.0))
     means = run_means(results)
-    noise = 0.3 * np.random.default_rng(12).standard_normal(means.clip_response.shape)
-    table = means.clip_response + noise
-    means = type(means)(**{**vars(means), "clip_response": table, "response": table.mean(axis=1)})
-    fit = fit_mixed(means)
+    table = means.clip_response + 0.3 * np.random.default_rng(12).standard_normal(means.clip_response.shape)
+    fit = fit_mixed(means.design, table)
     # Balanced, so REML is the method of moments: mean squares of runs within cells, of clips, of the rest.
     within = means.design.residuals(table.mean(axis=1))
     rest = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
@@ -68,12 +66,10 @@ def test_the_mixed_model_of_a_complete_table_has_the_variances_of_its_closed_for
     assert fit.rest_sd_db == pytest.approx(np.sqrt(of_rest), rel=0.01)
     assert fit.run_sd_db == pytest.approx(np.sqrt((of_runs - of_rest) / 4), rel=0.01)
     assert fit.clip_sd_db == pytest.approx(np.sqrt((of_clips - of_rest) / 12), rel=0.02)
-    # and its Wald chi-squared is the F of the run means
-    assert fit.effects[0].chi_squared == pytest.approx(Model(means.design).f_values(means.response)[0], rel=0.02)
+    # and its F is that of the run means
+    assert fit.effects[0].f == pytest.approx(Model(means.design).f_values(table.mean(axis=1))[0], rel=0.02)
 
 
 def test_a_mixed_model_that_cannot_be_fitted_says_why():
-    one_clip = study((UNITS, seeds(2)), lambda levels: -20.0 - int(levels["seed"]), ("a",), (0.0,))
-    assert "one clip" in fit_mixed(run_means(one_clip))
-    once = study((UNITS, CONTEXT), lambda levels: -20.0)
-    assert "trained twice" in fit_mixed(run_means(once))
+    assert "one clip" in fit_mixed(full_grid((UNITS,), 2), np.arange(4.0)[:, None])
+    assert "trained twice" in fit_mixed(full_grid((UNITS, CONTEXT), 1), np.zeros((6, 2)))

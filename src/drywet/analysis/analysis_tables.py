@@ -56,7 +56,7 @@ def _comparisons(analysis: Analysis) -> Table:
 def _variance(analysis: Analysis) -> Table:
     found = analysis.anova
     header = (
-        "effect", "sum of squares", "df", "F", "p", "p Holm", "ω²", "p permutation", "mixed model chi squared",
+        "effect", "sum of squares", "df", "F", "p", "p Holm", "ω²", "p permutation", "F mixed model",
         "p mixed model",
     )  # fmt: skip
     if found is None:
@@ -69,7 +69,7 @@ def _variance(analysis: Analysis) -> Table:
         permuted = analysis.permutation.get(factors[effect.factors[0]].name) if len(effect.factors) == 1 else None
         rows.append(
             (effect.name, effect.sum_of_squares, effect.freedom, effect.f, effect.p, effect.p_holm, effect.omega_squared,
-             permuted, wald.chi_squared if wald else None, wald.p if wald else None)
+             permuted, wald.f if wald else None, wald.p if wald else None)
         )  # fmt: skip
     sum_of_errors = found.error_variance * found.error_freedom
     rows.append(("seeds (error)", sum_of_errors, found.error_freedom, *[None] * 7))

@@ -148,7 +148,7 @@ def analyze(
         anova=anova,
         comparisons=comparisons,
         permutation=_permutation(means, anova, permutations, seed),
-        mixed=fit_mixed(means) if mixed else "not asked for",
+        mixed=fit_mixed(means.design, means.clip_response) if mixed else "not asked for",
         rates=found_rates,
         ranks=rank_configurations(means),
         pareto={"seconds": pareto(means, "seconds"), "parameters": pareto(means, "parameters")},

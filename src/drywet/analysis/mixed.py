@@ -1,8 +1,7 @@
 """Mixed model: runs and clips both random, so that the spread of each can be seen beside the effects.
 
-On a complete table it says of the effects what the analysis of run means says; the tests there are exact and the ones to
-quote, since the chi-squared of a mixed model is too easily impressed by few runs. What it adds are the components of
-variance: how much of a score is the run, how much the clip, and how much neither.
+On a complete table it says of the effects what the analysis of run means says, whose tests are exact and the ones to quote.
+What it adds are the components of variance: how much of a score is the run, how much the clip, and how much neither.
 """
 
 import math
@@ -10,20 +9,21 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc
+from scipy.special import fdtrc
 
 from drywet.analysis.anova import Model
-from drywet.analysis.run_means import RunMeans, factor_names
+from drywet.analysis.design import Design
+from drywet.analysis.run_means import factor_names
 
 MOST_ROWS = 1500  # the fit inverts matrices of rows x rows
 
 
 @dataclass(frozen=True)
 class MixedEffect:
-    """Wald chi-squared of one effect."""
+    """Wald test of one effect, as F with the degrees of freedom between runs: as chi-squared it takes few runs for many."""
 
     name: str
-    chi_squared: float
+    f: float
     freedom: int
     p: float
 
@@ -38,13 +38,15 @@ class Mixed:
     effects: tuple[MixedEffect, ...]
 
 
-def fit_mixed(means: RunMeans) -> Mixed | str:
-    """The fit, or why there is none: nothing repeated, one clip, too many rows, no convergence."""
-    design = means.design
-    run, clip = np.nonzero(~np.isnan(means.clip_response))
+def fit_mixed(design: Design, clip_response: np.ndarray) -> Mixed | str:
+    """The fit to dB per run and clip, shape (N, K), NaN where a score is missing; or why there is none.
+
+    That may be: nothing repeated, one clip, too many scores, no convergence.
+    """
+    run, clip = np.nonzero(~np.isnan(clip_response))
     if not design.error_freedom:
         return "no configuration was trained twice"
-    if means.clip_response.shape[1] < 2:
+    if clip_response.shape[1] < 2:
         return "one clip tells nothing of the spread between clips"
     if len(run) > MOST_ROWS:
         return f"{len(run)} scores are more than the {MOST_ROWS} that are fitted in reasonable time"
@@ -60,7 +62,7 @@ def fit_mixed(means: RunMeans) -> Mixed | str:
     names, matrices = ["clip", "run"], [indicator(clip), indicator(run)]
     components = VCSpec(names, [[[f"{i}" for i in range(m.shape[1])]] for m in matrices], [[m] for m in matrices])
     # The columns are made here and not by a formula: patsy evaluates formulas, and factors have names from files.
-    fit_of = MixedLM(means.clip_response[run, clip], model.columns[run], groups=np.ones(len(run)), exog_vc=components)
+    fit_of = MixedLM(clip_response[run, clip], model.columns[run], groups=np.ones(len(run)), exog_vc=components)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -74,8 +76,8 @@ def fit_mixed(means: RunMeans) -> Mixed | str:
     spoken, effects = factor_names(design.factors), []
     for term, part in zip(model.terms, model.slices, strict=True):
         own = fixed[part]
-        chi_squared = float(own @ np.linalg.solve(covariance[part, part], own))
+        f = float(own @ np.linalg.solve(covariance[part, part], own)) / len(own)
         name = " × ".join(spoken[index] for index in term)
-        effects.append(MixedEffect(name, chi_squared, len(own), float(chdtrc(len(own), chi_squared))))
+        effects.append(MixedEffect(name, f, len(own), float(fdtrc(len(own), design.error_freedom, f))))
     of_clip, of_run = (math.sqrt(max(0.0, float(value))) for value in fit.vcomp)
     return Mixed(of_run, of_clip, math.sqrt(fit.scale), tuple(effects))

@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -122,7 +123,7 @@ def draw_effects(analysis: Analysis, *, narrow: bool = False) -> Figure:
     axes.grid(False, axis="y")
     axes.set_xlabel(f"change of {analysis.means.label} in dB (left of 0: better)")
     seen = {c.verdict for c in rows}
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], ls="", marker=marker, color=colour, ms=6.5, label=label)
         for verdict, (colour, marker, label) in _VERDICTS.items()
         if verdict in seen
