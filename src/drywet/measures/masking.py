@@ -22,16 +22,18 @@ FLOOR_DB = -100.0
 def noise_to_mask_ratio_db(wet, predicted, sample_rate):
     """Total noise-to-mask ratio: mean over frames and critical bands of error over masking threshold, in dB; a float.
 
-    Below about -10 dB the error is likely to be hidden, above 0 dB it is likely to be heard: codec figures, for the
-    ear model is that of ITU-R BS.1387-1 (PEAQ, basic version) and its NMR that of section 4.6 [1]_: spectra of 43 ms
+    The ear model is that of ITU-R BS.1387-1 (PEAQ, basic version) and the figure its "total NMR" [1]_: spectra of 43 ms
     weighted by the transfer of outer and middle ear, sorted into bands of a quarter Bark, internal noise added, spread over
     neighbouring bands with slopes that depend on level and frequency, smeared over time (what rings on hides what
-    comes next), and lowered by 3 dB (below 12 Bark) to 6 dB. Noise is the squared difference of the two weighted magnitude
+    comes next), and lowered by 3 dB (below 12 Bark) to 7 dB. Noise is the squared difference of the two weighted magnitude
     spectra: delays and phases are not heard.
 
+    Below about -10 dB an error is likely to be hidden; towards 0 and above it is likely to be heard. A mean over bands is
+    lenient with an error that stands out in one band only, and no scale for what is missing: silence, too, scores about 0.
+
     Departures from the recommendation: any sample rate, with frames of a power of two of samples; ``wet`` is scaled so that
-    a sine of its peak has ``playback_db_spl``, for a recording in volts has no playback level; all frames count. The threshold
-    in quiet follows from that level: an error that nobody would hear at it does not count, not even in rests.
+    a sine of its peak has 92 dB SPL, for a recording in volts has no playback level; all frames count. The threshold in
+    quiet follows from that level: an error that nobody would hear at it does not count, not even in rests.
 
     For numpy arrays only: an estimate for the panel, not a loss.
 
