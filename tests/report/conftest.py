@@ -1,8 +1,10 @@
 import json
+import shutil
 
 import pytest
 from fake_study import FACTORS, write_json, write_json_lines, write_study
 
+from drywet.files import write_text
 from drywet.report import build_study_report
 from drywet.report.page import Page, Picture
 
@@ -25,8 +27,15 @@ def report(study):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Pages without their figures, which take most of the time, for tests of what the page says."""
-    monkeypatch.setattr(Page, "picture", lambda page, name, alt, draw, *arguments: Picture(name, alt, (1, 1), (1, 1)))
+    """Pages with empty files for figures, whose drawing takes most of the time, for tests of everything else."""
+
+    def sketch(page, name, alt, draw, *arguments):
+        for ending in (".svg", "-narrow.svg", ".pdf"):
+            page.written.add(page.out / f"figures/{name}{ending}")
+            write_text(page.out / f"figures/{name}{ending}", "")
+        return Picture(name, alt, (1, 1), (1, 1))
+
+    monkeypatch.setattr(Page, "picture", sketch)
 
 
 HOSTILE = [
@@ -49,7 +58,8 @@ def hostile_study(folder):
         row["factors"] = {HOSTILE[2]: HOSTILE[row["number"]], "x\n$y$": HOSTILE[3]}
         row["id"] = HOSTILE[1]
     write_json(study / "study.json", description)
-    run = sorted((study / "runs").iterdir())[0]
+    run, other = sorted((study / "runs").iterdir())
+    shutil.rmtree(other / "renders")  # its sounds would be drawn too, and show nothing new
     config = json.loads((run / "config.json").read_text()) | {"name": HOSTILE[0], "settings": {HOSTILE[0]: HOSTILE[2]}}
     write_json(run / "config.json", config)
     write_json(run / "provenance.json", {"machine": HOSTILE[2], "status": HOSTILE[0], "epochs": "many"})

@@ -8,7 +8,8 @@ from fake_study import write_study
 
 from drywet import audio
 from drywet.analysis import read_study
-from drywet.errors import RunError
+from drywet.cli.report import report as report_command
+from drywet.errors import RunError, SettingsError
 from drywet.measures import esr
 from drywet.report import build_study_report, listening
 from drywet.report.listening import build_desk, choose_models
@@ -103,6 +104,21 @@ def test_as_many_models_are_heard_as_are_asked_for(study, heard, ranks):
     assert len(choices) == 2 * len(ranks)
 
 
+def test_another_word_for_audio_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(SettingsError, match="a number, best, none or all"):
+        report_command(tiny_study(tmp_path), None, "some")
+    assert not (tmp_path / "report").exists()
+
+
+def test_knob_positions_that_are_not_heard_are_named(tmp_path, undrawn):
+    factors = [
+        TINY[0] | {"levels": ["Low", "Mid", "High"]},
+        {"name": "tone", "setting": "controls.tone", "levels": ["a", "b", "c"]},
+    ]
+    page = build_study_report(tiny_study(tmp_path, factors=factors)).read_text()
+    assert "3 knob positions (High · a; High · b; High · c)" in page
+
+
 def test_without_sounds_the_page_has_no_desk(tmp_path, undrawn):
     page = build_study_report(tiny_study(tmp_path), audio="none")
     assert not (page.parent / "audio").exists()
@@ -168,7 +184,7 @@ def test_a_study_with_seeds_shows_intervals(tmp_path, undrawn):
     assert "one seed: none" not in page
 
 
-def test_building_again_leaves_no_file_of_the_report_before(tmp_path):
+def test_building_again_leaves_no_file_of_the_report_before(tmp_path, undrawn):
     study = tiny_study(tmp_path)
     folder = build_study_report(study).parent
     assert (folder / "figures/waveforms-01.pdf").is_file()

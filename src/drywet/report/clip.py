@@ -12,11 +12,11 @@ from drywet.report.waveforms import Waveforms, draw_waveforms
 
 @dataclass(frozen=True)
 class ClipPictures:
-    """What is drawn of a clip; the last four are None where it is not shown in full, or holds no steady note."""
+    """What is drawn of a clip; all but the waveforms only where it is shown in full, overtones if it holds a steady note."""
 
     clip: ClipScore
     waveforms: Picture
-    spectrograms: Picture
+    spectrograms: Picture | None = None
     transfer: Picture | None = None
     spectra: Picture | None = None
     harmonics: Picture | None = None
@@ -24,12 +24,12 @@ class ClipPictures:
 
 
 def picture_clip(page: Page, suffix: str, clip: ClipScore, waves: Waveforms, *, in_full: bool) -> ClipPictures:
-    """Draw waveforms and spectrograms; in full also what happens to level, to the spectrum and to a steady note."""
+    """Draw the waveforms; in full also spectrograms, and what happens to level, to the spectrum and to a steady note."""
     signals = f"of dry, wet, predicted and difference on {clip.clip}."
     waveforms = page.picture(f"waveforms-{suffix}", f"Waveforms {signals}", draw_waveforms, waves)
-    spectrograms = page.picture(f"spectrograms-{suffix}", f"Spectrograms {signals}", draw_spectrograms, waves)
     if not in_full:
-        return ClipPictures(clip, waveforms, spectrograms)
+        return ClipPictures(clip, waveforms)
+    spectrograms = page.picture(f"spectrograms-{suffix}", f"Spectrograms {signals}", draw_spectrograms, waves)
     transfer = page.picture(
         f"transfer-{suffix}", f"Wet and predicted over dry on {clip.clip}: by sample, within a note, by level.",
         draw_transfer, waves,

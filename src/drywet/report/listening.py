@@ -34,12 +34,8 @@ def choose_models(results: StudyResults, heard: Audio = 3) -> list[Choice]:
 
     ``heard`` is how many; three are best, median and worst, ``"best"`` is one, ``"none"`` is none.
     """
-    knobs = [factor.name for factor in results.factors if factor.is_control]
-    groups: dict[str, list[RunResult]] = {}
-    for run in results.scored:
-        groups.setdefault(" · ".join(run.factors[name] for name in knobs), []).append(run)
     choices = []
-    for group, runs in groups.items() if heard == "all" else list(groups.items())[:MAX_GROUPS]:
+    for group, runs in list(by_knobs(results).items())[: None if heard == "all" else MAX_GROUPS]:
         ordered = sorted(runs, key=lambda run: run.mean_esr)
         last = len(ordered) - 1
         wanted = heard if isinstance(heard, int) else {"all": len(ordered), "best": 1, "none": 0}[heard]
@@ -47,6 +43,15 @@ def choose_models(results: StudyResults, heard: Audio = 3) -> list[Choice]:
             rank = "best" if place == 0 else "worst" if place == last else "median" if wanted == 3 else str(place + 1)
             choices.append(Choice(group, rank, ordered[place]))
     return choices
+
+
+def by_knobs(results: StudyResults) -> dict[str, list[RunResult]]:
+    """The scored runs at each knob position the study varies, in the order of the study."""
+    knobs = [factor.name for factor in results.factors if factor.is_control]
+    groups: dict[str, list[RunResult]] = {}
+    for run in results.scored:
+        groups.setdefault(" · ".join(run.factors[name] for name in knobs), []).append(run)
+    return groups
 
 
 @dataclass
@@ -181,6 +186,7 @@ class _Shelf:
         if len(signal) > length:
             start = loudest(waves.wet, length)
             signal = signal[start : start + length]
+            self.desk.notes.append(f"Listening: of clips longer than {LONGEST_SECONDS} s, the loudest part is heard.")
         address = f"audio/{name}-{len(self.known):03d}.flac"
         path = self.page.out / address
         clipped = audio.write(path, signal, waves.sample_rate, subtype="PCM_16")

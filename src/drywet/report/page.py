@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from drywet.analysis.conclusions import probability, signed, span
@@ -90,7 +91,8 @@ def _environment() -> Environment:
         "interval": lambda interval: span(interval).strip() if interval else MISSING,
         "probability": lambda p: probability(p).removeprefix("p ").removeprefix("= ") if _is_known(p) else MISSING,
         "tiny": lambda value: f"{value:.2g}" if _is_known(value) else MISSING,
-        "sentence": lambda text: text[:1].upper() + text[1:] + ".",
+        "sentence": lambda text: format_code(text[:1].upper() + text[1:] + "."),
+        "code": format_code,
         "of_measure": lambda value, measure: format_measure(measure, value),
         "panel_value": panel_value,
     }
@@ -124,6 +126,11 @@ def format_number(value: float | None, decimals: int = 1) -> str:
     text = f"{value:,.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return text.replace(",", "\u202f").replace("-", "−")
+
+
+def format_code(text: str) -> Markup:
+    """Text for the page, what stands between backquotes as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704, escaped just now
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, str]:

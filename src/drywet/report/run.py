@@ -32,6 +32,7 @@ def build_run_report(run_folder: Path | str, out: Path | str | None = None, audi
         If the folder holds no run, or a file in it is damaged. A run without scores is reported as far as it went.
     """
     run = read_run(run_folder)
+    probes = read_probes(run.folder)
     page = Page(out if out is not None else Path(run_folder) / "report")
     notes: list[str] = []
     loss: Picture | None = None
@@ -47,7 +48,6 @@ def build_run_report(run_folder: Path | str, out: Path | str | None = None, audi
             notes.append(str(error))
             continue
         heard.append(picture_clip(page, f"{index:02d}", clip, waves, in_full=not heard))
-    probes = read_probes(run.folder)
     clip_names = list(dict.fromkeys(clip.clip for clip in run.clips))
     choices = [Choice("", "this model", run)] if run.clips and audio not in ("none", 0) else []
     desk = build_desk(choices, clip_names, page, lambda run: "")

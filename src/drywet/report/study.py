@@ -22,8 +22,9 @@ from drywet.analysis import (
 )
 from drywet.errors import AudioFileError, DrywetError
 from drywet.report.clip import picture_clip
+from drywet.report.effects import effect_figures
 from drywet.report.figures import draw_all_results, draw_by_clip, draw_loss_curves, draw_summary, split_by
-from drywet.report.listening import Audio, build_desk, choose_models
+from drywet.report.listening import MAX_GROUPS, Audio, build_desk, by_knobs, choose_models
 from drywet.report.page import Page, Picture, flatten
 from drywet.report.panel import measures_of, panel_mean
 from drywet.report.waveforms import load_clip
@@ -76,11 +77,17 @@ def build_study_report(study_folder: Path | str, out: Path | str | None = None, 
             draw_loss_curves, results.runs,
         )  # fmt: skip
     analysis, refusal = _analysis(results)
+    effects = (
+        {f.name: page.picture(f.name, f.alt, f.draw, analysis) for f in effect_figures(analysis)} if analysis else {}
+    )
     heard = _heard(results, page, notes)
     desk = build_desk(
         choose_models(results, audio), results.clips, page, lambda run: describe_model(results, run),
         limited=audio != "all",
     )  # fmt: skip
+    unheard = list(by_knobs(results))[MAX_GROUPS:]
+    if unheard and audio != "all":
+        notes.append(f"Listening, and figures of single clips: {len(unheard)} knob positions ({'; '.join(unheard)}).")
     measures = measures_of(results.scored)
     return page.finish(
         "study.html",
@@ -90,6 +97,7 @@ def build_study_report(study_folder: Path | str, out: Path | str | None = None, 
         pictures=pictures,
         analysis=analysis,
         refusal=refusal,
+        effects=effects,
         heard=heard,
         desk=desk,
         context_factor=context_factor,

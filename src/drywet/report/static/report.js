@@ -54,7 +54,7 @@ function makeFiltered(table) { // a list of levels for each column that is marke
   const lists = [...table.tHead.rows[0].cells].flatMap((header, column) => {
     const levels = [...new Set(rows.map((row) => row.cells[column].textContent))];
     if (!("filter" in header.dataset) || levels.length < 2) return [];
-    const list = element("select", {}, new Option("all", ""), ...levels.map((level) => new Option(level, level)));
+    const list = element("select", { ariaLabel: `filter by ${header.textContent.trim()}` }, new Option("all", ""), ...levels.map((level) => new Option(level, level)));
     list.addEventListener("change", () => { wanted.set(column, list.value); show(); });
     return [element("label", {}, header.textContent.trim(), " ", list)];
   });
