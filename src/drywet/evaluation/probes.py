@@ -25,8 +25,8 @@ HARMONIC_LEVELS_DBFS = (-40.0, -36.0, -30.0, -24.0, -18.0, -12.0, -6.0, 0.0)
 PAIR_LEVELS_DBFS = (-30.0, -20.0, -10.0, -3.0)  # of the peak of the two tones together
 TONE_S = 0.2  # analysed of each tone: bins 5 Hz apart
 SETTLE_FIRST_S = 1.0  # let by before the first tone
-# Before each that follows: it changes the offset by little, and coupling capacitors (0.1 s in the SD-1) take that away. At
-# 0.2 s the ASR of the SD-1 was still up to 20 dB too high.
+# Before each that follows: it moves the offset a little, which coupling capacitors (0.1 s in the SD-1) take away. What they
+# leave counts as aliasing: below -94 dB there.
 SETTLE_S = 0.5
 CHORD_HZ = (82.41, 123.47, 164.81)  # E5
 BURST_S, TAIL_S = 0.5, 5.0
@@ -44,7 +44,7 @@ def probe(
 ) -> dict[str, Any]:
     """Send test signals through ``effect``, its knobs at their defaults, and measure what comes out.
 
-    Everything is deterministic and JSON-able. Two minutes of sound are rendered, which take 2.5 s of one core for an LSTM of
+    Everything is deterministic and JSON-able. Two minutes of sound are rendered, which take 2 s of one core for an LSTM of
     32 units.
 
     Parameters
@@ -108,21 +108,22 @@ class _Tone:
 
 
 def _play(effect: Effect, tones: Sequence[_Tone], length: int) -> list[np.ndarray]:
-    """The settled last ``length`` samples of the response to each tone, which follow each other without a pause.
+    """``length`` settled samples of the response to each tone, which follow each other without a pause.
 
-    Each tone goes on in phase where the one before ended, so that little has to settle.
+    Each tone goes on in phase where the one before ended, so that little has to settle. It goes on after its window for the
+    effect's latency: with that taken out, the effect looks so far ahead, and would see the next tone.
     """
     rate = effect.sample_rate
     phases = np.zeros(max(len(tone.frequencies_hz) for tone in tones))
     stream, ends, count = [], [], 0
     for index, tone in enumerate(tones):
-        n = np.arange(round((SETTLE_S if index else SETTLE_FIRST_S) * rate) + length)
+        n = np.arange(round((SETTLE_S if index else SETTLE_FIRST_S) * rate) + length + effect.latency)
         turns = 2 * np.pi * np.array(tone.frequencies_hz) / rate
         angles = phases[: len(turns), None] + turns[:, None] * n
         stream.append(np.array(tone.amplitudes) @ np.sin(angles))
         phases[: len(turns)] = (angles[:, -1] + turns) % (2 * np.pi)
         count += len(n)
-        ends.append(count)
+        ends.append(count - effect.latency)
     response = _response(effect, np.concatenate(stream))
     return [response[end - length : end] for end in ends]
 
