@@ -46,6 +46,7 @@ def _mount() -> None:
         dataset,
         demo,
         devices,
+        distill,
         doctor,
         evaluate,
         export,
@@ -70,6 +71,7 @@ def _mount() -> None:
     app.command("import")(import_model.import_model)
     app.command()(convert.convert)
     app.command()(inspect.inspect)
+    app.command()(distill.distill)
     app.command()(report.report)
     app.command()(listen.listen)
     app.command()(check.check)

@@ -17,6 +17,7 @@ def train(
     ),
     budget: str = typer.Option("120s", help="How long to train: 120s, 2min, or 20epochs (repeats to the bit)."),
     model: str = typer.Option(None, help="Model family, see drywet models. Default: chosen by a short trial."),
+    for_: str = typer.Option(None, "--for", help="Refuse now what this format cannot hold: nam, aidax, proteus, ..."),
     seed: int = typer.Option(25, help="Seed of the weights and of the order of the audio."),
     set_: list[str] = typer.Option(None, "--set", help="Any setting, e.g. --set model.hidden_size=16. Repeatable."),
     threads: int = typer.Option(None, min=1, help="Processor cores to use. Default: all."),
@@ -35,6 +36,7 @@ def train(
     from drywet import evaluation, report
     from drywet.dataset import Dataset
     from drywet.executor import available_cores
+    from drywet.export import formats
     from drywet.models import load_effect
     from drywet.training import recording
     from drywet.training import train as train_run
@@ -43,6 +45,12 @@ def train(
 
     check_device(device)
     threads = threads or available_cores()
+    if (
+        for_ is not None
+        and model is None
+        and formats.format_named(for_).name in ("nam", "aidax", "proteus", "rtneural")
+    ):
+        model = "lstm"  # which all players know
     asked: dict[str, Any] = {
         "family": model,
         "budget": budget,
@@ -64,6 +72,9 @@ def train(
         clips = [evaluation.clip_of_files(dry, wet, prepared.split.test.start, prepared.split.test.stop)]
     else:
         clips = evaluation.test_clips(dataset, prepared.config.settings.controls)
+    if for_ is not None:
+        for note in formats.check(prepared.config.settings.model, for_, prepared.data.sample_rate):
+            common.stderr.print(f"note: {note}")
     _print_plan(prepared, threads, device)
     folder = prepared.folder
     open_run(folder, prepared.config, prepared.data.sha256)

@@ -76,6 +76,15 @@ def weights(value: object, shape: tuple[int, ...], name: str) -> Array:
     return array
 
 
+def folded(array: Array | list[float], gain: Array | float = 1.0) -> Array:
+    """``gain`` times weights as float32; ModelFileError where that is too small for them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = (gain * np.asarray(array, np.float64)).astype(np.float32)
+    if not np.isfinite(product).all():
+        raise ModelFileError("weights times the gains around them leave float32; a gain in the file is absurd")
+    return product
+
+
 def limit(count: int, largest: int, what: str) -> None:
     """ModelFileError when ``count`` is above what is read, before memory is taken for it."""
     if count > largest:

@@ -11,6 +11,8 @@ from drywet.engine.film import Film
 from drywet.errors import ModelFileError
 
 FILTER_VALUES, STAGE_VALUES = 5, 7
+_LARGEST = 60.0  # of a logarithm or logit: training comes nowhere near, and e to it is still a number
+_STEEPEST = 700.0  # what e is raised to at most
 
 
 @dataclass(eq=False)
@@ -71,6 +73,7 @@ class GreyBox(Network):
             values = scale * values + shift
         filters = values[: self.filters.size].reshape(self.filters.shape).T
         stages = values[self.filters.size :].reshape(self.stages.shape).T
+        filters[:2], stages[:5] = (np.clip(part, -_LARGEST, _LARGEST) for part in (filters[:2], stages[:5]))
         climb, damping = np.exp(filters[0]), np.exp(filters[1])
         low, band, high = filters[2:]
         keep = 1 / (1 + climb * (climb + damping))
@@ -117,8 +120,9 @@ def _voltage(target: float, pull: float, forward: float, reverse: float, ratio: 
     size = abs(target)
     v = min(size / pull, math.log1p(size / conducting) / up)
     for _ in range(50):
-        excess = pull * v + conducting * math.expm1(up * v) - blocking * math.expm1(-down * v) - size
-        step = excess / (pull + conducting * up * math.exp(up * v) + blocking * down * math.exp(-down * v))
+        rise, fall = min(up * v, _STEEPEST), min(-down * v, _STEEPEST)
+        excess = pull * v + conducting * math.expm1(rise) - blocking * math.expm1(fall) - size
+        step = excess / (pull + conducting * up * math.exp(rise) + blocking * down * math.exp(fall))
         v -= step
         if abs(step) <= 1e-14 * (1 + abs(v)):
             break

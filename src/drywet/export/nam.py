@@ -44,7 +44,9 @@ def fit(network: Network) -> Network:
         return network
     if isinstance(network, Stack) and _is_convnet(network):
         return network
-    raise ExportError(f"a .nam file cannot hold a {network.describe()}; numpy, c and often onnx can. {INSTEAD}")
+    raise ExportError(
+        f"a .nam file cannot hold this: {network.describe()}. The formats numpy, c and often onnx can. {INSTEAD}"
+    )
 
 
 def write(network: Network, about: About) -> bytes:

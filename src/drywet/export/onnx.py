@@ -47,7 +47,7 @@ def fit(network: Network) -> Network:
         )
     if not isinstance(network, Recurrent | Stack | WaveNet | Linear | WienerHammerstein | StateSpace | WindowLSTM):
         raise ExportError(
-            f"ONNX has no operator for the diode equation of a {network.describe()}; the formats numpy and c hold it"
+            f"ONNX has no operator for the diode equation of this: {network.describe()}. The formats numpy and c hold it"
         )
     return network
 

@@ -73,9 +73,7 @@ def _proteus(file: ModelFile) -> list[Verdict]:
 
     def verdict(player: str, wanted: int) -> Verdict:
         fits = plain and units == wanted
-        return Verdict(
-            player, fits, rate if fits else f"plays one LSTM of {wanted} units, this is a {network.describe()}"
-        )
+        return Verdict(player, fits, rate if fits else f"plays one LSTM of {wanted} units; this: {network.describe()}")
 
     return [
         verdict("Proteus", UNITS),

@@ -22,7 +22,7 @@ def fit(network: Network) -> Recurrent:
     """The network as Proteus plays it, less the dry signal that Proteus adds; ExportError if it cannot."""
     instead = INSTEAD.replace("nam", "proteus")
     if not isinstance(network, Recurrent) or network.cell != "lstm":
-        raise ExportError(f"Proteus plays one LSTM, not a {network.describe()}. {instead}")
+        raise ExportError(f"Proteus plays one LSTM, not this: {network.describe()}. {instead}")
     if len(network.layers) > 1:
         raise ExportError(f"Proteus plays one layer, this model has {len(network.layers)}; the format nam holds it")
     if network.knobs > KNOBS:

@@ -46,7 +46,7 @@ def fit(network: Network) -> Network:
                 "RTNeural plays layers one after another; a dry path around convolutions has no place there"
             )
         return network
-    raise ExportError(f"RTNeural plays layers one after another, which a {network.describe()} is not. {INSTEAD}")
+    raise ExportError(f"RTNeural plays layers one after another, which this is not: {network.describe()}. {INSTEAD}")
 
 
 def write(network: Network, about: About) -> bytes:
@@ -58,7 +58,7 @@ def fit_aidax(network: Network) -> Recurrent:
     """The network in one of the sizes that AIDA-X is compiled for; ExportError if it fits none."""
     if not isinstance(network, Recurrent):
         raise ExportError(
-            f"AIDA-X plays one LSTM or GRU, not a {network.describe()}. {INSTEAD.replace('nam', 'aidax')}"
+            f"AIDA-X plays one LSTM or GRU, not this: {network.describe()}. {INSTEAD.replace('nam', 'aidax')}"
         )
     if len(network.layers) > 1:
         raise ExportError(

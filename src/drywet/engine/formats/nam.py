@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from drywet.engine.activations import CURVES, Activation
-from drywet.engine.contract import LARGEST_FIELD, LARGEST_WEIGHTS, Array, Network
+from drywet.engine.contract import LARGEST_FIELD, LARGEST_WEIGHTS, Array, Network, folded
 from drywet.engine.convolution import Convolution, Stack, ungroup
 from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
 from drywet.engine.formats.tree import Node, Stream, numbers
@@ -183,10 +183,7 @@ def _convnet(config: Node, stream: Stream) -> Stack:
             if epsilon + variance.min() <= 0:
                 config.fail("a batch normalisation has a variance that is not positive")
             scale = gain / np.sqrt(epsilon + variance)
-            weight, bias = (
-                (weight * scale[:, None, None]).astype(np.float32),
-                (offset - scale * mean).astype(np.float32),
-            )
+            weight, bias = folded(weight, scale[:, None, None]), folded(offset - scale * mean)
         else:
             bias = stream.take(channels)
         layers.append(Convolution(weight, bias, dilation, activation))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from drywet.engine.activations import Activation
-from drywet.engine.contract import Array, Network
+from drywet.engine.contract import Array, Network, folded
 from drywet.engine.convolution import Convolution, Stack, ungroup
 from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
 from drywet.engine.formats.tree import Node
@@ -216,7 +216,7 @@ def _prelu(node: Node, channels: int) -> Activation:
 
 
 def _pointwise(scale: Array, shift: Array, activation: Activation) -> Convolution:
-    return Convolution(np.diag(scale).astype(np.float32)[:, :, None], shift.astype(np.float32), 1, activation)
+    return Convolution(folded(np.diag(scale)[:, :, None]), folded(shift), 1, activation)
 
 
 def _network(
@@ -229,8 +229,8 @@ def _network(
         first = cells[0]
         louder = np.ones(first.inputs)
         louder[0] = before
-        cells[0] = replace(first, input_weight=(first.input_weight * louder).astype(np.float32))
-        head = (after * last.weight[0, :, 0]).astype(np.float32)
+        cells[0] = replace(first, input_weight=folded(first.input_weight, louder))
+        head = folded(last.weight[0, :, 0], after)
         return Recurrent(tuple(cells), head, after * float(last.bias[0]), dry_path * before * after)
     around: list[Convolution | CellLayer] = list(layers)
     if before != 1:

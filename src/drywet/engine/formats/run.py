@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from drywet.engine.activations import Activation
-from drywet.engine.contract import Array, Network
+from drywet.engine.contract import Array, Network, folded
 from drywet.engine.convolution import Convolution
 from drywet.engine.film import Film
 from drywet.engine.formats.file import ModelFile, checked_rate
@@ -89,10 +89,6 @@ def read_run(texts: Mapping[str, str], tensors: Mapping[str, Array], where: str)
     )
 
 
-def _f32(array: Array | list[float]) -> Array:
-    return np.asarray(array, np.float32)
-
-
 def _recurrent(cell: str) -> Callable[[Node, int, Tensors, float, float], Recurrent]:
     def build(settings: Node, knobs: int, tensors: Tensors, dry: float, wet: float) -> Recurrent:
         units, rows = settings["hidden_size"].integer(1, 1024), 4 if cell == "lstm" else 3
@@ -102,11 +98,11 @@ def _recurrent(cell: str) -> Callable[[Node, int, Tensors, float, float], Recurr
             inputs = units if number else 1 + knobs
             weight = tensors.take(f"recurrent.weight_ih_l{number}", rows * units, inputs)
             if number == 0:
-                weight = _f32(weight * np.concatenate([[dry], np.ones(knobs)]))
+                weight = folded(weight, np.concatenate([[dry], np.ones(knobs)]))
             recurrent = tensors.take(f"recurrent.weight_hh_l{number}", rows * units, units)
             bias, second = (tensors.take(f"recurrent.bias_{name}_l{number}", rows * units) for name in ("ih", "hh"))
             layers.append(CellLayer(cell, weight, recurrent, bias, second, zeros, zeros))
-        head = _f32(wet * tensors.take("dense.weight", 1, units)[0])
+        head = folded(tensors.take("dense.weight", 1, units)[0], wet)
         skip = dry * wet if settings.get("skip", False).boolean() else 0.0
         return Recurrent(tuple(layers), head, wet * float(tensors.take("dense.bias", 1)[0]), skip)
 
@@ -127,11 +123,11 @@ def _wavenet(settings: Node, knobs: int, tensors: Tensors, dry: float, wet: floa
         rows = channels * (2 if gated else 1)
         widen = stream.take(channels, inputs)
         if inputs == 1 and not arrays:
-            widen = _f32(dry * widen)
+            widen = folded(widen, dry)
         layers = []
         for node in array["dilations"].list(256):
             weight, bias = stream.take(rows, channels, taps), stream.take(rows)
-            mixin = _f32(dry * stream.take(rows, 1))
+            mixin = folded(stream.take(rows, 1), dry)
             residual = Convolution(stream.take(channels, channels, 1), stream.take(channels))
             activation = Activation(array["activation"].text())
             layers.append(
@@ -212,24 +208,24 @@ def _grey_box(settings: Node, knobs: int, tensors: Tensors, dry: float, wet: flo
 
 
 def _gain(settings: Node, knobs: int, tensors: Tensors, dry: float, wet: float) -> Linear:
-    return Linear(_f32(np.array([dry * wet * tensors.number("gain")])), film=tensors.film(knobs, 1))
+    return Linear(folded([tensors.number("gain")], dry * wet), film=tensors.film(knobs, 1))
 
 
 def _linear(settings: Node, knobs: int, tensors: Tensors, dry: float, wet: float) -> Linear:
     taps = tensors.take("taps", settings["taps"].integer(1, _MOST))
-    return Linear(_f32(dry * wet * taps), film=tensors.film(knobs, 1))
+    return Linear(folded(taps, dry * wet), film=tensors.film(knobs, 1))
 
 
 def _static_curve(settings: Node, knobs: int, tensors: Tensors, dry: float, wet: float) -> WienerHammerstein:
     knots, values = tensors.take("curve.knots", None), tensors.take("curve.values", None)
-    return WienerHammerstein(_f32([dry]), knots, values, _f32([wet]), tensors.film(knobs, 1))
+    return WienerHammerstein(folded([dry]), knots, values, folded([wet]), tensors.film(knobs, 1))
 
 
 def _wiener_hammerstein(settings: Node, knobs: int, tensors: Tensors, dry: float, wet: float) -> WienerHammerstein:
     before = tensors.take("before", settings["taps_before"].integer(1, _MOST))
     after = tensors.take("after", settings["taps_after"].integer(1, _MOST))
     knots, values = tensors.take("curve.knots", None), tensors.take("curve.values", None)
-    return WienerHammerstein(_f32(dry * before), knots, values, _f32(wet * after), tensors.film(knobs, 1))
+    return WienerHammerstein(folded(before, dry), knots, values, folded(after, wet), tensors.film(knobs, 1))
 
 
 _FAMILIES: dict[str, Callable[[Node, int, Tensors, float, float], Network]] = {

@@ -1,0 +1,152 @@
+"""From a run folder to a file with its proof, from file to file, and what a file says about itself."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_models import SMALL
+from typer.testing import CliRunner
+
+from drywet import audio, files
+from drywet.cli import app
+from drywet.engine import read
+from drywet.errors import ExportError, SettingsError
+from drywet.export import export as exporting
+from drywet.export.about import Labels
+from drywet.export.explain import explain
+from drywet.export.export import export
+from drywet.export.formats import FORMATS
+from drywet.export.proof import passage
+from drywet.models import FAMILIES, build, model_bytes
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+RATE = 48_000
+SHORT = passage(RATE, 0.05)
+
+
+@pytest.fixture(autouse=True)
+def short_passage(monkeypatch):
+    """The proof's full second is for users; here fifty milliseconds say the same."""
+    monkeypatch.setattr(exporting, "passage", lambda rate: SHORT)
+    monkeypatch.setattr(exporting, "loudness_and_gain", lambda effect, knobs: (-18.0, 0.5))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run folder with an LSTM that follows a knob, scored on one clip."""
+    torch.manual_seed(0)
+    model = build(FAMILIES["lstm"][0](controls=("drive",), **SMALL["lstm"]))
+    files.write_bytes(tmp_path / "run" / "best.safetensors", model_bytes(model, RATE))
+    files.write_json_lines(tmp_path / "run" / "evaluation.jsonl", [{"esr": 0.02}, {"esr": 0.04}])
+    return tmp_path / "run"
+
+
+def test_an_export_says_how_close_it_is_and_brings_its_test_along(run, tmp_path):
+    out = tmp_path / "pedal.nam"
+    done = export(run, "nam", out, Labels(gear_type="pedal"), {"drive": "3:00"}, golden=True)
+    assert done.difference < 1e-6
+    assert "Neural Amp Modeler plugin" in {verdict.player for verdict in done.players if verdict.loads}
+    proof = files.read_json(tmp_path / "pedal.nam.proof.json")
+    assert proof["difference"] == done.difference
+    assert proof["sha256"] == files.sha256(out)
+    heard, _ = audio.read(tmp_path / "pedal.nam.golden-in.wav")
+    np.testing.assert_array_equal(heard, SHORT)
+    assert len(audio.read(tmp_path / "pedal.nam.golden-out.wav")[0]) == len(SHORT)
+    metadata = read(out).metadata
+    assert (metadata["name"], metadata["gear_type"], metadata["loudness"]) == ("run", "pedal", -18.0)
+    assert metadata["training"]["validation_esr"] == pytest.approx(0.03)
+    assert metadata["drywet"]["knobs"] == {"drive": 0.8}
+
+
+def test_a_knob_that_a_format_cannot_have_is_refused_with_what_to_do(run, tmp_path):
+    with pytest.raises(ExportError, match="--set drive="):
+        export(run, "nam", tmp_path / "x.nam")
+    assert export(run, "aidax", tmp_path / "x.json").difference < 1e-6
+
+
+def test_nothing_is_written_over_without_force(run, tmp_path):
+    (tmp_path / "x.json").write_text("precious")
+    with pytest.raises(SettingsError, match="--force"):
+        export(run, "aidax", tmp_path / "x.json")
+    assert (tmp_path / "x.json").read_text() == "precious"
+    export(run, "aidax", tmp_path / "x.json", force=True)
+    with pytest.raises(SettingsError, match="is the file that is read"):
+        export(tmp_path / "x.json", "rtneural", tmp_path / "x.json", force=True)
+
+
+def test_a_writer_that_mixes_up_gates_is_caught_and_leaves_no_file(run, tmp_path, monkeypatch):
+    def wrong(network, about):
+        (layer,) = network.layers
+        swapped = np.concatenate(np.split(layer.input_weight, 4)[::-1])
+        return FORMATS["rtneural"].write(replace(network, layers=(replace(layer, input_weight=swapped),)), about)
+
+    monkeypatch.setitem(FORMATS, "mixed-up", replace(FORMATS["rtneural"], name="mixed-up", write=wrong))
+    with pytest.raises(ExportError, match="nothing was written"):
+        export(run, "mixed-up", tmp_path / "x.json")
+    assert not list(tmp_path.glob("x.json*"))
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("nam/lstm_h8.nam", "aidax"), ("nam/wavenet_small_gated.nam", "onnx"), ("nam/wavenet_everything.nam", "onnx"),
+     ("nam/convnet_batchnorm.nam", "nam"), ("nam/convnet_plain.nam", "rtneural"), ("nam/container_small.nam", "numpy"),
+     ("proteus/lstm_40.json", "nam"), ("aidax/gru_8_skip.json", "rtneural"), ("rtneural/conv1d_dense_tanh.json", "c"),
+     ("nam/linear_32.nam", "onnx"), ("aidax/lstm_16_skip_gains.json", "proteus")],
+)  # fmt: skip
+def test_a_file_of_one_player_becomes_one_of_another_that_sounds_the_same(source, target, tmp_path):
+    done = export(GOLDEN / source, target, tmp_path / f"x{FORMATS[target].suffix}")
+    assert done.difference is None or done.difference < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "reason"),
+    [("nam/wavenet_small.nam", "aidax", "one LSTM or GRU"), ("nam/wavenet_everything.nam", "nam", "0.6"),
+     ("rtneural/gru_8.json", "nam", "GRU")],
+)  # fmt: skip
+def test_what_another_player_cannot_hold_is_refused(source, target, reason, tmp_path):
+    with pytest.raises(ExportError, match=reason):
+        export(GOLDEN / source, target, tmp_path / "x")
+
+
+def test_a_file_is_explained_in_plain_words():
+    facts = dict(explain(read(GOLDEN / "nam/container_a2.nam")).lines)
+    assert facts["size"] == f"{1871 + 12146} weights"
+    assert facts["memory"].startswith("6347 samples, 132 ms")  # 1 + dilation x (kernel - 1), at 48 kHz
+    assert "3 channels" in facts["sizes"]
+
+
+def test_what_is_odd_in_a_file_is_said(tmp_path):
+    values = json.loads((GOLDEN / "aidax/lstm_12.json").read_text())
+    values["samplerate"] = "48000"
+    values["output_batch"][7] += 0.01
+    values["in_skip"] = 1
+    (tmp_path / "odd.json").write_text(json.dumps(values))
+    found = explain(read(tmp_path / "odd.json"))
+    assert any("is a text" in note for note in found.odd)
+    assert any("self-test is missed" in note for note in found.odd)
+    assert {verdict.player: verdict.why for verdict in found.players}["players on NeuralAudio"].startswith("leaves out")
+
+
+def test_padding_is_recognised(tmp_path, run):
+    export(run, "proteus", tmp_path / "x.json")
+    assert any("33 hidden units do nothing" in note for note in explain(read(tmp_path / "x.json")).odd)
+
+
+def test_the_commands_export_inspect_convert_and_import(run, tmp_path):
+    def command(*arguments):
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    file, own = tmp_path / "x.nam", tmp_path / "x.safetensors"
+    exported = command(
+        "export", run, "--format", "nam", "--out", file, "--set", "drive=0.2", "--name", "my pedal", "--json"
+    )
+    assert exported["format"] == "nam"
+    assert "LSTM" in command("inspect", file, "--json")["facts"]["network"]
+    assert command("convert", file, tmp_path / "x.onnx", "--json")["difference"] < 1e-5
+    assert command("import", file, "--out", own, "--json")["difference"] < 1e-5
+    assert read(own).metadata["name"] == "my pedal"

@@ -1,0 +1,206 @@
+"""Every family to every format: it fits and sounds the same when read back, or it is refused with a reason."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from helpers import require_program
+from small_models import SMALL
+
+from drywet.effect import render
+from drywet.engine import EngineEffect, read_bytes
+from drywet.errors import ExportError
+from drywet.export import c_check
+from drywet.export.about import About, Labels
+from drywet.export.changes import dry_as_unit, frozen, padded
+from drywet.export.formats import FORMATS, check
+from drywet.models import FAMILIES, TrainedEffect, build, model_bytes
+
+RATE = 48_000
+KNOBS = {"drive": 0.3, "tone": 0.9}
+TOLERANCE = 1e-5
+# What fits where, without knobs; numpy holds everything.
+HOLDS = {
+    "nam": {"lstm", "wavenet", "linear", "gain"},
+    "aidax": {"lstm", "gru"},
+    "proteus": {"lstm"},
+    "rtneural": {"lstm", "gru", "linear", "gain"},
+    "onnx": set(SMALL) - {"grey-box"},
+    "numpy": set(SMALL),
+    "c": set(SMALL) - {"window-lstm"},
+}
+
+
+def small_model(family, controls=(), **settings):
+    torch.manual_seed(1)
+    model = build(FAMILIES[family][0](controls=controls, **(SMALL[family] | settings)))
+    model.dry_scale.fill_(3.0)
+    model.wet_scale.fill_(0.5)
+    return model
+
+
+def network_of(model):
+    return read_bytes(model_bytes(model, RATE), "model").network
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """Noise after enough silence for every model here to come to rest."""
+    dry = 0.2 * np.random.default_rng(3).standard_normal(1100)
+    dry[:800] = 0
+    return dry.astype(np.float32)
+
+
+def difference(model, content, dry, knobs):
+    """Of the trained model and the file that was read back, after both have come to rest."""
+    file = read_bytes(content, "written")
+    wet = render(EngineEffect(file, settle=False), dry, dict(zip(file.knobs, knobs.values(), strict=True)))
+    return np.abs(wet - render(TrainedEffect(model, RATE), dry, knobs))[700:].max()
+
+
+@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "c"])
+def test_a_file_that_is_read_back_sounds_as_the_model_or_the_format_refuses(name, family, noise):
+    model, chosen = small_model(family), FORMATS[name]
+    if family not in HOLDS[name]:
+        with pytest.raises(ExportError, match=r"drywet distill|numpy and c"):
+            chosen.fit(network_of(model))
+        return
+    content = chosen.write(chosen.fit(network_of(model)), About(RATE, settle=0))
+    assert difference(model, content, noise, {}) < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [("aidax", "lstm"), ("aidax", "gru"), ("rtneural", "gru"), *((n, f) for n in ("numpy",) for f in SMALL), *(
+        ("onnx", f) for f in SMALL if f != "grey-box")],
+)  # fmt: skip
+def test_knobs_travel_with_the_formats_that_have_them(name, family, noise):
+    model, chosen = small_model(family, tuple(KNOBS)), FORMATS[name]
+    content = chosen.write(chosen.fit(network_of(model)), About(RATE, tuple(KNOBS)))
+    assert read_bytes(content, "written").knobs == tuple(KNOBS)
+    assert difference(model, content, noise, KNOBS) < TOLERANCE
+
+
+@pytest.mark.parametrize("family", SMALL)
+def test_frozen_knobs_sound_as_knobs_that_stand_there_one_by_one_or_together(family, noise):
+    model = small_model(family, tuple(KNOBS))
+    file = read_bytes(model_bytes(model, RATE), "model")
+    expected = render(TrainedEffect(model, RATE), noise, KNOBS)[700:]
+    drive_left = replace(file, network=frozen(file.network, {1: KNOBS["tone"]}), knobs=("drive",))
+    for still in (drive_left, replace(file, network=frozen(file.network, {0: 0.3, 1: 0.9}), knobs=())):
+        knobs = {name: KNOBS[name] for name in still.knobs}
+        wet = render(EngineEffect(still, settle=False), noise, knobs)[700:]
+        np.testing.assert_allclose(wet, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("family", ["gru", "lstm", "s4d", "wavenet", "window-lstm", "wiener-hammerstein", "linear"])
+@pytest.mark.parametrize("controls", [(), tuple(KNOBS)], ids=["no knobs", "two knobs"])
+def test_onnxruntime_plays_the_graph_as_the_model(family, controls, noise):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (extra: test)")
+    model, chosen = small_model(family, controls), FORMATS["onnx"]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        chosen.write(chosen.fit(network_of(model)), About(RATE, controls)), options, providers=["CPUExecutionProvider"]
+    )
+    knobs = {"knobs": np.array([KNOBS[name] for name in controls], np.float32)} if controls else {}
+    states = {i.name: np.zeros(i.shape, np.float32) for i in session.get_inputs() if i.name.startswith("state")}
+    names = [output.name for output in session.get_outputs()]
+    parts = []
+    for block in (noise[:500], noise[500:501], noise[501:]):
+        results = dict(zip(names, session.run(None, {"dry": block, **knobs, **states}), strict=True))
+        parts.append(results["wet"])
+        states = {name: results[f"{name}_next"] for name in states}
+    expected = render(TrainedEffect(model, RATE), noise, {name: KNOBS[name] for name in controls})
+    np.testing.assert_allclose(np.concatenate(parts)[700:], expected[700:], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("family", sorted(HOLDS["c"]))
+def test_a_compiled_c_header_plays_its_test_vector(family):
+    """The vector comes from the float64 network, which other tests hold against the trainer."""
+    require_program("cc")
+    controls = tuple(KNOBS) if family in ("grey-box", "gru", "s4d", "wavenet", "wiener-hammerstein") else ()
+    network = FORMATS["c"].fit(network_of(small_model(family, controls)))
+    content = FORMATS["c"].write(network, About(RATE, controls, Labels(name="8 */ #error evil")))
+    assert b"*/ #error" not in content
+    assert c_check.run(content) < TOLERANCE
+
+
+def test_a_c_header_with_another_weight_fails_its_own_test():
+    require_program("cc")
+    content = FORMATS["c"].write(network_of(small_model("gain")), About(RATE)).decode()
+    line = next(line for line in content.split("\n") if line.startswith("    ") and line.endswith("f"))
+    assert c_check.run(content.replace(line, "    9.0f", 1).encode()) > 0.1
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_units_of_zero_weights_change_nothing(cell, noise):
+    network = network_of(small_model(cell))
+    plain, wide = (one.process(noise[800:], np.zeros(0)) for one in (network, padded(network, 11)))
+    np.testing.assert_array_equal(plain, wide)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("gain", [1.0, -0.7])
+def test_a_unit_passes_the_dry_signal_on(cell, layers, gain):
+    network = replace(network_of(small_model(cell, layers=layers)), dry_gain=0.0)
+    dry = np.sin(np.arange(200) / 5)
+    with_unit = dry_as_unit(network, gain)
+    assert with_unit.dry_gain == 0
+    added = with_unit.process(dry, np.zeros(0)) - network.process(dry, np.zeros(0))
+    np.testing.assert_allclose(added, gain * dry, rtol=0, atol=1e-6)
+
+
+def test_an_lstm_file_for_nam_is_of_the_oldest_version_and_has_the_counted_weights():
+    """3 units: 4 H (1 + H) + 4 H + 2 H + H + 1 = 70."""
+    values = json.loads(FORMATS["nam"].write(network_of(small_model("lstm", hidden_size=3, skip=False)), About(RATE)))
+    assert values["version"] == "0.5.4"
+    assert len(values["weights"]) == 70
+    assert values["sample_rate"] == RATE
+
+
+def test_an_a1_standard_for_nam_has_its_13802_weights_and_a_last_that_is_the_head_scale():
+    torch.manual_seed(0)
+    model = build(FAMILIES["wavenet"][0](head_scale=0.25))
+    values = json.loads(FORMATS["nam"].write(network_of(model), About(RATE)))
+    assert (values["version"], len(values["weights"])) == ("0.5.4", 13_802)
+    assert values["weights"][-1] == values["config"]["head_scale"] == 0.25
+    assert not {"bottleneck", "gating_mode", "kernel_sizes"} & set(values["config"]["layers"][0])
+
+
+def test_what_players_take_for_numbers_are_numbers():
+    labels = Labels(name="x", input_level_dbu=12)
+    nam = json.loads(FORMATS["nam"].write(network_of(small_model("gain")), About(RATE, labels=labels, loudness=-20.0)))
+    assert (nam["metadata"]["loudness"], nam["metadata"]["input_level_dbu"]) == (-20.0, 12.0)
+    aidax = json.loads(FORMATS["aidax"].write(FORMATS["aidax"].fit(network_of(small_model("gru"))), About(RATE)))
+    assert (aidax["samplerate"], aidax["metadata"]["samplerate"], aidax["in_skip"]) == (RATE, RATE, 1)
+    assert len(aidax["input_batch"]) == len(aidax["output_batch"]) == 2048
+    assert aidax["out_gain"] == pytest.approx(20 * np.log10(3.0 * 0.5))  # the scales inside the model
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "name", "reason"),
+    [
+        ("lstm", {"hidden_size": 96}, "aidax", "96 units are more"),
+        ("lstm", {"hidden_size": 40}, "proteus", "needs one more"),
+        ("lstm", {"hidden_size": 41}, "proteus", "41"),
+        ("lstm", {"layers": 2}, "aidax", "one layer"),
+        ("gru", {}, "nam", "no GRU"),
+        ("s4d", {}, "nam", "drywet distill"),
+        ("grey-box", {}, "onnx", "diode equation"),
+    ],
+)
+def test_a_model_that_will_not_fit_is_refused_before_training(family, settings, name, reason):
+    with pytest.raises(ExportError, match=reason):
+        check(FAMILIES[family][0](**settings), name)
+
+
+def test_before_training_it_is_said_that_knobs_and_rate_do_not_travel():
+    notes = check(FAMILIES["lstm"][0](hidden_size=8, controls=("drive", "tone", "level")), "aidax", 44_100)
+    assert "2 knobs" in notes[0]
+    assert "48000" in notes[1]
+    assert check(FAMILIES["lstm"][0](hidden_size=8), "nam", 44_100) == ()

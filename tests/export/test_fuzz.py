@@ -1,0 +1,91 @@
+"""Ten thousand damaged model files of each format: a typed error or a model that plays, never a crash, a hang or a flood."""
+
+import resource
+import signal
+
+import numpy as np
+import pytest
+from mutated_models import mutate, rng, tiny_files
+
+from drywet.engine import read_bytes
+from drywet.errors import ModelFileError
+
+FILES = 10_000
+CPU_SECONDS = 1.0  # for one file
+LARGEST_MB = 256
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return tiny_files()
+
+
+def file_or_complaint(content):
+    try:
+        return read_bytes(content, "damaged")
+    except ModelFileError as error:
+        return str(error)
+
+
+class Hangs(Exception):
+    pass
+
+
+@pytest.fixture
+def patience():
+    """A clock of this process's own work that rings after a second of it without being wound up again."""
+
+    def ring(number, frame):
+        raise Hangs(f"one file took more than {CPU_SECONDS} s")
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    yield lambda: signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    signal.signal(signal.SIGVTALRM, before)
+
+
+@pytest.mark.parametrize("name", ["nam", "aidax", "proteus", "rtneural", "onnx", "numpy", "drywet"])
+def test_a_damaged_file_is_a_typed_error_or_a_model_that_plays(name, tiny, patience):
+    chance, files = rng(name), tiny[name]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    dry, played, refused = np.array([0.0, 0.5, -0.5]), 0, 0
+    for number in range(FILES):
+        damaged = mutate(chance.choice(files), chance)
+        if number % 8 == 0:
+            patience()
+        file = file_or_complaint(damaged)
+        if isinstance(file, str):
+            assert file.startswith("damaged")
+            refused += 1
+            continue
+        with np.errstate(all="ignore"):
+            wet = file.network.process(dry, np.full(file.network.knobs, 0.5))
+        assert wet.shape == dry.shape
+        assert file.network.knobs == len(file.knobs)
+        played += 1
+    assert refused > FILES / 4
+    assert played > FILES / 100  # a changed weight or label leaves a model
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
+    assert grown < LARGEST_MB
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"[" * 100_000, "no model file"),
+        (b'{"weights": ' + b"[" * 100_000, "too deep"),
+        (b'{"version": "0.5.4", "version": "0.5.4"}', "stands twice"),
+        (b'{"layers": [NaN]}', "NaN"),
+        (b'{"a": "' + b"x" * (1 << 24) + b'"}', "at most"),
+        (b'{"a": [' + b'"",' * 300_000 + b"1]}", "at most"),
+        (b'{"version": "0.8.0", "architecture": "LSTM", "config": {}, "weights": []}', "newer drywet"),
+        (b'{"version": "0.5.4", "architecture": "LSTM", "config": {"input_size": 1, "hidden_size": 3, "num_layers": 1}, '
+         b'"weights": [1, 2]}', "too few"),
+        (b'{"version": "0.5.4", "architecture": "Linear", "config": {"receptive_field": 1, "bias": false}, '
+         b'"weights": [1, 2]}', "wants 1"),
+        (b"", "no model file"),
+    ],
+)  # fmt: skip
+def test_a_bad_file_is_refused_with_its_reason(content, complaint):
+    with pytest.raises(ModelFileError, match=complaint):
+        read_bytes(content, "bad.nam")
