@@ -39,6 +39,7 @@ LEFT_OUT = ("di_ng9", "diode_clipper", "ts9_guitarix_knobs/dry")
 def main():
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}")
+    costs()
     dry = np.concatenate(list(signals.test_riffs(RATE, 6.0).values()))
     circuit = VirtualCircuit(parse(load_netlist("sd1").text), oversampling=2)
     sd1 = {drive: render(circuit, dry, {"drive": drive}) for drive in (0.2, 0.5, 0.8)}
@@ -48,7 +49,6 @@ def main():
         clean += [audio.read(path) for path in paths]
     faults(clean, cases)
     kinds(dry, sd1[0.5])
-    costs()
 
 
 def faults(clean, cases):
@@ -84,7 +84,7 @@ def kinds(dry, overdriven):
 
 
 def costs():
-    """Each length in a process of its own, whose peak memory is that of this check alone."""
+    """Each length in a process of its own, begun while this one is small: a child's peak counts its parent's size."""
     print(f"\n{'seconds':>8} {'check s':>8} {'peak MB':>8}  24-bit WAV at {RATE} Hz, processor time")
     for seconds in (60, 600, 3 * 3600):
         with tempfile.TemporaryDirectory() as folder:
