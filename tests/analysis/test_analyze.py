@@ -91,6 +91,12 @@ def test_one_seed_per_configuration_is_refused_and_told_what_to_run(one_seed):
     assert "one seed" in one_seed.ranks
 
 
+def test_seeds_without_effect_are_no_repeats():
+    analysis = analyze(study((UNITS, seeds(3)), lambda levels: -20.0 if levels["units"] == "64" else -25.0))
+    assert "as if the seed had no effect" in analysis.refusal
+    assert conclusion(analysis, "units").verdict == "described"
+
+
 def test_the_published_table_is_described(one_seed):
     # reference: the published study has the learning rate 0.01 lower in 15 of 18 pairs
     found = conclusion(one_seed, "learning_rate")

@@ -170,7 +170,7 @@ def recommended_seeds(means: RunMeans, comparisons: tuple[LevelComparison, ...],
 def _refusal(
     results: StudyResults, means: RunMeans, comparisons: tuple[LevelComparison, ...], margin_db: float
 ) -> str | None:
-    if means.design.error_freedom:
+    if means.design.repeats(means.response):
         return None
     seeds = recommended_seeds(means, comparisons, margin_db)
     if study_with_seeds(results, seeds):
@@ -180,10 +180,14 @@ def _refusal(
         )
     else:
         how = f'add `[[factor]] name = "seed" setting = "seed" levels = {list(range(seeds))}` to the study file and run it'
+    runs = len(means.response)
+    if means.design.error_freedom:
+        why = f"the runs of each configuration scored the same to the last digit ({runs} runs), as if the seed had no effect"
+    else:
+        why = f"every configuration was trained once ({runs} runs)"
     return (
-        f"Nothing is said about significance: every configuration was trained once ({len(means.response)} runs), and a "
-        "difference between two levels cannot be told from the luck of the initial weights, however many the clips. Train "
-        f"each with {seeds} seeds: {how}"
+        f"Nothing is said about significance: {why}, and a difference between two levels cannot be told from the luck of the "
+        f"initial weights, however many the clips. Train each with {seeds} seeds: {how}"
     )
 
 

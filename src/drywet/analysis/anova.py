@@ -150,9 +150,9 @@ def analyse_variance(design: Design, response: np.ndarray) -> Anova | None:
     variance between seeds differs between the levels of a factor (Brown-Forsythe, Holm), the F tests are HC3 Wald tests.
     """
     model = Model(design)
-    variance = float(design.pooled_variance(response))
-    if not design.error_freedom or not model.terms or variance == 0:
+    if not design.repeats(response) or not model.terms:
         return None
+    variance = float(design.pooled_variance(response))
     squares = model.sums_of_squares(response)
     f, p, robust = model.test(response)
     names = factor_names(design.factors)

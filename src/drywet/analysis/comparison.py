@@ -117,7 +117,7 @@ def _family(
         )
         for contrast in contrasts
     ]
-    if not design.error_freedom:
+    if not design.repeats(means.response):
         return plain
     found = estimate(design, contrasts, means.response)
     low, high = found.interval()

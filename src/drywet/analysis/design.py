@@ -45,6 +45,10 @@ class Design:
         """Degrees of freedom between runs of one configuration: what every test here measures differences with."""
         return len(self.levels) - len(self.cells)
 
+    def repeats(self, response: np.ndarray) -> bool:
+        """Whether configurations were trained more than once, and not each time to the very same score (shape (N,))."""
+        return self.error_freedom > 0 and float(self.pooled_variance(response)) > 0
+
     def means(self, response: np.ndarray) -> np.ndarray:
         """Mean per cell, shape (C, ...), of a response of shape (N, ...)."""
         return self._sums(response) / _column(self.counts, response)

@@ -1,5 +1,6 @@
 """The same study with more seeds, as a study file: what to run where one seed allows no conclusion."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def write_study_with_seeds(results: StudyResults, seeds: int, folder: Path | str
 def command(results: StudyResults, folder: Path | str) -> str:
     """How the study file in ``folder`` is run."""
     recorded = results.settings.get("dataset") is None and results.dataset_folder is not None
-    return f"drywet study run {Path(folder) / FILE}" + (f" --dataset {results.dataset_folder}" if recorded else "")
+    dataset = f" --dataset {shlex.quote(str(results.dataset_folder))}" if recorded else ""
+    return f"drywet study run {shlex.quote(str(Path(folder) / FILE))}{dataset}"
 
 
 def _without_none(value: Any) -> Any:

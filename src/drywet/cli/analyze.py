@@ -12,7 +12,7 @@ def analyze(
     out: Path = typer.Option(None, "--out", "-o", help="Where tables and figures go. Default: STUDY/analysis."),
     response: str = typer.Option("esr", help="What is analysed: esr, or a measure of the evaluation panel."),
     margin_db: float = typer.Option(1.0, help="Differences below this many dB do not matter (equivalence)."),
-    mixed: bool = typer.Option(True, help="Fit the mixed model too; it can take a minute."),
+    mixed: bool = typer.Option(True, help="Fit the mixed model too; seconds to a minute."),
     json_: bool = typer.Option(False, "--json", help="Print everything as JSON."),
 ) -> None:
     """Say which settings matter, with intervals; the training run counts, not the clip.
