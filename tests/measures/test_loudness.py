@@ -96,6 +96,8 @@ def test_differences_refuse_what_has_none():
     clip = sine(48_000, 2.9)
     with pytest.raises(SignalError, match="2.900 s is too short for a loudness over 3 s"):
         measures.short_term_loudness_difference(clip, clip, 48_000)
+    with pytest.raises(SignalError, match="predicted holds NaN"):
+        measures.loudness_difference(clip, np.full_like(clip, np.nan), 48_000)
     with pytest.raises(SignalError, match="139200"):
         measures.loudness_difference(clip, clip[1:], 48_000)
     with pytest.raises(SignalError, match="-70 LUFS"):

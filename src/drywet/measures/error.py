@@ -97,10 +97,10 @@ def check_shapes(wet, predicted):
         raise SignalError(f"wet has shape {tuple(wet.shape)}, predicted {tuple(predicted.shape)}")
 
 
-def check_finite(*clips):
-    """SignalError if a signal, array or tensor, holds NaN or infinity."""
-    for name, clip in zip(("wet", "predicted"), clips, strict=False):
-        if not namespace(clip).isfinite(clip).all():
+def check_finite(wet, predicted):
+    """SignalError if one of the two signals, array or tensor, holds NaN or infinity."""
+    for name, signal in (("wet", wet), ("predicted", predicted)):
+        if not namespace(signal).isfinite(signal).all():
             raise SignalError(f"{name} holds NaN or infinity")
 
 

@@ -62,6 +62,7 @@ def loudness_difference(wet, predicted, sample_rate):
     -70 LUFS. SignalError if the shapes differ, or for what :func:`integrated_loudness` refuses in wet.
     """
     check_shapes(wet, predicted)
+    check_finite(wet, predicted)
     reference = integrated_loudness(wet, sample_rate)
     if _lufs(_block_powers(predicted, sample_rate, BLOCK_S)).max() <= ABSOLUTE_GATE_LUFS:
         return ABSOLUTE_GATE_LUFS - reference
@@ -76,6 +77,7 @@ def short_term_loudness_difference(wet, predicted, sample_rate):
     :func:`short_term_loudness`, if the shapes differ, or no window of wet is above -70 LUFS.
     """
     check_shapes(wet, predicted)
+    check_finite(wet, predicted)
     reference = short_term_loudness(wet, sample_rate)
     audible = reference > ABSOLUTE_GATE_LUFS
     if not audible.any():
@@ -111,7 +113,8 @@ def _block_powers(signal, sample_rate, seconds):
     signal = np.asarray(signal, np.float64)
     if signal.ndim != 1:
         raise SignalError(f"expected one clip of shape (T,), got shape {signal.shape}")
-    check_finite(signal)
+    if not np.isfinite(signal).all():
+        raise SignalError("the clip holds NaN or infinity")
     hops_in_window = round(seconds / HOP_S)
     edges = np.round(np.arange(int(len(signal) / (HOP_S * sample_rate)) + 1) * HOP_S * sample_rate).astype(int)
     if len(edges) <= hops_in_window:
