@@ -90,6 +90,22 @@ def test_an_abx_trial_of_sounds_that_do_not_belong_together_is_refused(abx_key):
         parse_answers(json.dumps(answers).encode(), abx_key)
 
 
+def test_more_trials_than_the_test_asks_for_are_refused(abx_key):
+    answers = abx_answers(abx_key, lambda model: True)
+    answers["trials"].append(answers["trials"][0])
+    with pytest.raises(RunError, match="13 trials, with more"):
+        parse_answers(json.dumps(answers).encode(), abx_key)
+
+
+def test_a_whole_file_counts_though_half_of_it_was_saved_before(tmp_path, mushra_key):
+    whole = mushra_answers(mushra_key, best)
+    save(tmp_path / "answers/1.json", {**whole, "trials": whole["trials"][:1]})
+    save(tmp_path / "answers/2.json", whole)
+    answered = read_answers(tmp_path, mushra_key)
+    assert len(answered.listeners) == 1
+    assert [line.split(":")[0] for line in answered.unused] == ["1.json"]
+
+
 def test_no_name_can_act_on_a_terminal(tmp_path, mushra_key):
     save(tmp_path / "answers/1.json", mushra_answers(mushra_key, best, listener=HOSTILE))
     save(tmp_path / "answers/2.json", mushra_answers(mushra_key, best, listener=HOSTILE, seed=2))

@@ -64,6 +64,20 @@ def test_listeners_who_fail_the_screening_are_listed_and_do_not_count(drywet, ma
     assert re.search(r"reference\W+100\.0", printed.out)
     again = drywet("listen", make_test("mushra"), tmp_path / "mushra.csv", "--analyze", "--json")
     assert [name for name, _ in json.loads(again.out)["failed"]] == ["deaf"]
+    assert "6 listeners cannot show a difference in 6 comparisons, even if all agree; that takes 8" in printed.out
+    assert "left out 1 who may have taken a model for the reference" in printed.out
+
+
+def test_a_test_goes_to_webmushra_and_back(drywet, make_test, tmp_path):
+    pytest.importorskip("yaml")
+    config = drywet("listen", make_test("mushra"), "--export", "--out", tmp_path / "webmushra").out.strip()
+    drywet("listen", config, "--test", "mushra", "--out", tmp_path / "back")
+    key = listening.read_key(tmp_path / "back")
+    assert (key.title, len(key.items)) == ("<b>Close?</b>", 2)  # escaped on the way, so it comes back as text
+    drywet("listen", config, "--test", "mushra", "--out", tmp_path / "named", "--title", "Which one?")
+    assert listening.read_key(tmp_path / "named").title == "Which one?"
+    refused = drywet("listen", config, "--test", "mushra", "--out", tmp_path / "x", "--clips", "chug", status=4)
+    assert "--clips" in refused.err
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,36 @@ def test_a_dozen_signals_are_the_most_on_one_screen(matched):
         listening.design_test([crowd], "mushra", title="", loudness_lufs=-23.0, gains_db=[[0.0] * 13])
 
 
+@pytest.mark.parametrize("fault", ["hidden reference", "another item's reference", "no models", "a billion trials"])
+def test_a_key_that_cannot_belong_to_a_test_is_refused(make_test, tmp_path, fault):
+    key = files.read_json(make_test("mushra") / "key.json")
+    first, second = key["references"]
+    if fault == "hidden reference":
+        hidden = next(
+            name
+            for name, sound in key["sounds"].items()
+            if sound["role"] == "reference" and name not in key["references"].values()
+        )
+        del key["sounds"][hidden]
+    elif fault == "another item's reference":
+        key["references"][first] = key["references"][second]
+    elif fault == "no models":
+        key["sounds"] = {name: sound for name, sound in key["sounds"].items() if sound["role"] != "model"}
+    else:
+        key["trials"] = 10**9
+    files.write_json(tmp_path / "key.json", key)
+    with pytest.raises(RunError, match="damaged"):
+        listening.read_key(tmp_path)
+
+
+def test_without_anchors_the_practice_round_is_made_of_models(matched):
+    item = matched.items[0]
+    bare = listening.Item(item.name, item.sample_rate, item.sounds[:2])
+    design = listening.design_test([bare], "abx", title="", loudness_lufs=-23.0, gains_db=[[0.0, 0.0]])
+    (shown,) = design.public()["items"]
+    assert [design.key.sounds[sound].role for sound in shown["practice"]] == ["model"]
+
+
 @pytest.mark.parametrize("name", ["../../../escape", "0123456789ab/..", "0123456789AB", ""])
 def test_a_key_whose_names_could_be_paths_is_refused(make_test, tmp_path, name):
     key = files.read_json(make_test("abx") / "key.json")

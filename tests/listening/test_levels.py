@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import freqz
 
-from drywet.errors import SignalError
+from drywet.errors import SettingsError, SignalError
 from drywet.listening import Item, Sound, match_loudness
 from drywet.listening.anchors import low_pass, low_pass_filter
 
@@ -54,6 +54,11 @@ def test_the_low_anchor_is_the_filter_that_the_recommendation_describes(rate):
     assert np.max(np.abs(level_db[frequency <= 3500])) < 0.1
     assert np.max(level_db[frequency >= 4000]) < -25
     assert np.max(level_db[frequency >= 4500]) < -50
+
+
+def test_an_anchor_that_would_be_the_reference_itself_is_refused():
+    with pytest.raises(SettingsError, match="8000 Hz leaves nothing for a low-pass of 3500 Hz"):
+        low_pass(burst(), 8000, 3500)
 
 
 def test_the_low_anchor_is_not_delayed():

@@ -76,6 +76,25 @@ def test_the_page_and_its_parts_come_as_they_are_on_disk(ask, folder):
 
 
 @pytest.mark.parametrize(
+    ("path", "kind"), [("/", "text/html"), ("/player.js", "text/javascript"), ("/listening.css", "text/css")]
+)
+def test_kinds_of_files_do_not_depend_on_the_operating_system(ask, path, kind, monkeypatch):
+    monkeypatch.setattr("mimetypes.types_map", {".js": "text/plain"})
+    assert ask("GET", path)[0].headers["Content-Type"] == f"{kind}; charset=utf-8"
+
+
+def test_a_file_that_has_gone_is_said_so(ask, folder, told):
+    sound = max((folder / "page" / "audio").iterdir())
+    content = sound.read_bytes()
+    sound.unlink()
+    try:
+        assert ask("GET", f"/audio/{sound.name}")[0].status == 404
+        assert "cannot be read" in told[-1]
+    finally:
+        sound.write_bytes(content)
+
+
+@pytest.mark.parametrize(
     "path",
     ["/key.json", "/../key.json", "/..%2fkey.json", "/audio/../../key.json", "//etc/passwd", "/../../secret.txt",
      "/page/index.html", "/answers", "/audio/", "/%00", "\\..\\key.json"],

@@ -7,7 +7,7 @@ from scipy import stats
 from drywet.listening import Listener, Trial, compare_measures, rate_conditions, tell_apart
 from drywet.listening.design import Key, SoundKey
 from drywet.listening.discrimination import d_prime, share_interval, trials_needed
-from drywet.listening.ratings import mean_interval, median_interval
+from drywet.listening.ratings import listeners_needed, mean_interval, median_interval
 
 LEVELS = {"reference": "reference", "good": "model", "fair": "model", "bad": "model"}
 
@@ -173,6 +173,28 @@ def test_six_listeners_who_all_prefer_one_have_the_exact_p_value():
     (contrast,) = rate_conditions(listeners, {"reference": "reference", "model": "model"}, "reference").contrasts
     assert contrast.p == pytest.approx(2 / 64)
     assert contrast.difference == pytest.approx(-22.5)
+
+
+def test_fewer_listeners_than_needed_cannot_show_a_difference_and_enough_can():
+    """All prefer the first of two models and the reference to both: three contrasts, p = 2 / 2^n each."""
+    roles = {"reference": "reference", "a": "model", "b": "model"}
+    assert listeners_needed(3) == 7
+    for count, shown in ((6, False), (7, True)):
+        listeners = [
+            Listener(str(i), {"riff": {"reference": 100.0, "a": 80.0 - i, "b": 60.0 - 3 * i}}) for i in range(count)
+        ]
+        contrasts = rate_conditions(listeners, roles, "reference").contrasts
+        assert [contrast.p_holm < 0.05 for contrast in contrasts] == [shown] * 3
+
+
+def test_no_interval_leaves_what_the_scale_allows():
+    """One of five hears a difference of 90 points: the bootstrap-t interval by itself would reach beyond 100."""
+    points = (10.0, 99.0, 99.5, 100.0, 100.0)
+    listeners = [Listener(str(i), {"riff": {"reference": 100.0, "model": point}}) for i, point in enumerate(points)]
+    ratings = rate_conditions(listeners, {"reference": "reference", "model": "model"}, "reference")
+    (contrast,) = ratings.contrasts
+    assert -100 <= contrast.interval[0] < contrast.interval[1] <= 100
+    assert mean_interval(np.array(points) - 100, np.random.default_rng(1))[0] < -100
 
 
 def test_models_are_compared_on_the_items_that_both_played():

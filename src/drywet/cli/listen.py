@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from drywet.listening import Findings
 
 DEFAULT_PORT = 8340
+TITLE = "How close is the copy?"
 
 
 def listen(
@@ -31,7 +32,7 @@ def listen(
     ),
     seconds: float = typer.Option(10.0, min=1.0, max=30.0, help="Length of an excerpt, the loudest of its clip."),
     trials: int = typer.Option(16, min=1, max=200, help="ABX trials per model and listener."),
-    title: str = typer.Option("How close is the copy?", help="What listeners read on top."),
+    title: str = typer.Option(None, help=f"What listeners read on top. Default: {TITLE}"),
     serve: bool = typer.Option(False, "--serve", help="Serve the test to browsers on this machine; keep the answers."),
     port: int = typer.Option(DEFAULT_PORT, min=0, max=65_535, help="Port to serve on; 0 takes a free one."),
     analyze: bool = typer.Option(False, "--analyze", help="Analyze the answers in the test's folder, or those named."),
@@ -71,11 +72,17 @@ def listen(
 def _make(folders, kind, out, clips, models, anchor, seconds, trials, title) -> None:
     from drywet import listening
     from drywet.cli.progress import stage
+    from drywet.errors import SettingsError
     from drywet.listening import webmushra
     from drywet.listening.anchors import ANCHORS
 
     if folders[0].suffix in (".yaml", ".yml"):
-        title, material = webmushra.read_config(folders[0], kind)
+        if clips or models or len(folders) > 1:
+            raise SettingsError(
+                f"{folders[0]}: says itself what is heard; leave --clips, --models and other folders out"
+            )
+        named, material = webmushra.read_config(folders[0], kind)
+        title = title or named
     else:
         anchors = [ANCHORS[common.choice(name, tuple(ANCHORS), "--anchor")] for name in anchor]
         material = listening.collect_items(
@@ -85,7 +92,12 @@ def _make(folders, kind, out, clips, models, anchor, seconds, trials, title) -> 
         common.stderr.print(note)
     matched = listening.match_loudness(material.items)
     design = listening.design_test(
-        matched.items, kind, title=title, loudness_lufs=matched.loudness_lufs, gains_db=matched.gains_db, trials=trials
+        matched.items,
+        kind,
+        title=title or TITLE,
+        loudness_lufs=matched.loudness_lufs,
+        gains_db=matched.gains_db,
+        trials=trials,
     )
     with stage("writing sounds", len(design.samples)) as bar:
         page = listening.write_test(design, out, lambda done, total: bar.update(done, done / total))
@@ -122,12 +134,12 @@ def _export(folder: Path, out: Path) -> None:
 
 def _analyze(folder: Path, paths: list[Path], results: Path | None, json_: bool) -> None:
     from drywet import listening
-    from drywet.listening import findings, webmushra
+    from drywet.listening import findings, webmushra_results
 
     key = listening.read_key(folder)
     answered = findings.gather(folder, key, paths)
     if results is not None:
-        webmushra.write_results(results, key, answered)
+        webmushra_results.write_results(results, key, answered)
     found = findings.find(key, answered)
     if json_:
         common.print_json(found.as_dict())

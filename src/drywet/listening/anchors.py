@@ -22,7 +22,7 @@ def make_anchor(role: str, dry: np.ndarray | None, wet: np.ndarray, sample_rate:
     Raises
     ------
     SettingsError
-        If the linear model is asked for where there is no dry signal.
+        If the linear model is asked for where there is no dry signal, or the sample rate leaves nothing to cut off.
     SignalError
         As :func:`drywet.measures.best_linear_prediction`.
     """
@@ -46,9 +46,15 @@ def low_pass(signal: np.ndarray, sample_rate: int, cutoff_hz: float) -> np.ndarr
 def low_pass_filter(sample_rate: int, cutoff_hz: float) -> np.ndarray:
     """Impulse response of :func:`low_pass`, an odd number of taps, symmetric about the middle one.
 
-    Where half the sample rate leaves no room for the transition the filter passes everything.
+    Raises
+    ------
+    SettingsError
+        If half the sample rate leaves no room for the transition; the anchor would be the reference itself.
     """
     if cutoff_hz + _TRANSITION_HZ >= sample_rate / 2:
-        return np.ones(1)
+        raise SettingsError(
+            f"a sample rate of {sample_rate} Hz leaves nothing for a low-pass of {cutoff_hz:g} Hz to cut off; leave this "
+            "anchor out"
+        )
     count, beta = kaiserord(_STOPBAND_DB, _TRANSITION_HZ / (sample_rate / 2))
     return firwin(count | 1, cutoff_hz + _TRANSITION_HZ / 2, window=("kaiser", beta), fs=sample_rate)

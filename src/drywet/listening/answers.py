@@ -1,6 +1,7 @@
 """What listeners handed in: files from strangers, checked against the key before anything is computed from them."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -92,6 +93,13 @@ class Answered:
     listeners: tuple[Listener, ...]
     unused: tuple[str, ...]
 
+    @classmethod
+    def of(cls, listeners: Sequence[Listener], unused: Sequence[str]) -> "Answered":
+        """With a number behind each name that an earlier listener has."""
+        names = distinct(listener.name for listener in listeners)
+        named = [replace(listener, name=name) for listener, name in zip(listeners, names, strict=True)]
+        return cls(tuple(named), tuple(unused))
+
 
 def parse_answers(content: bytes, key: Key) -> Answers:
     """Answers to the test of ``key``.
@@ -117,6 +125,10 @@ def parse_answers(content: bytes, key: Key) -> Answers:
         )
     for trial in answers.trials:
         _check_trial(trial, key)
+    # Each pair of sounds as often as the page asks; a file with more of them would outweigh other listeners.
+    told = Counter(_compared(trial, key) for trial in answers.trials if isinstance(trial, Told))
+    if told - Counter(key.abx_trials()):
+        raise RunError(f"{len(answers.trials)} trials, with more of some pair of sounds than this test asks for")
     return answers
 
 
@@ -135,12 +147,16 @@ def _check_trial(trial: Rated | Told, key: Key) -> None:
         if set(trial.ratings) != set(judged):
             raise RunError(f"item {trial.item!r}: {len(trial.ratings)} sounds are rated, it has {len(judged)} others")
         return
-    reference = key.references[trial.item]
-    model = trial.b if trial.a == reference else trial.a
-    if {trial.a, trial.b} != {reference, model} or model not in judged or not judged[model].is_model:
+    model = _compared(trial, key)
+    if {trial.a, trial.b} != {key.references[trial.item], model} or model not in judged or not judged[model].is_model:
         raise RunError(f"item {trial.item!r}: A and B are not its reference and one of its models")
     if trial.x not in (trial.a, trial.b) or trial.answer not in (trial.a, trial.b):
         raise RunError(f"item {trial.item!r}: X or the answer is neither A nor B")
+
+
+def _compared(trial: Told, key: Key) -> str:
+    """The sound that stood against the reference."""
+    return trial.b if trial.a == key.references[trial.item] else trial.a
 
 
 def read_answers(folder: Path | str, key: Key, paths: Sequence[Path | str] = ()) -> Answered:
@@ -165,18 +181,17 @@ def read_answers(folder: Path | str, key: Key, paths: Sequence[Path | str] = ())
             if path.stat().st_size > MAX_BYTES:
                 raise RunError(f"{path.stat().st_size} bytes, at most {MAX_BYTES} are read")
             answers = parse_answers(path.read_bytes(), key)
+            listener = _listener(answers, key)
             # A page may hand in and save; the comment and the time of the end may then differ.
             first = sittings.setdefault((answers.seed, answers.started), path)
             if first != path:
-                raise RunError(f"the same sitting as {first.name}, counted once")
-            listeners.append(_listener(answers, key))
+                raise RunError(f"the same sitting as {printable(first.name)}, counted once")
+            listeners.append(listener)
         except OSError as error:
             unused.append(f"{printable(path.name)}: cannot be read ({error.strerror})")
         except RunError as error:
             unused.append(f"{printable(path.name)}: {error}")
-    names = distinct(listener.name for listener in listeners)
-    named = [replace(listener, name=name) for listener, name in zip(listeners, names, strict=True)]
-    return Answered(tuple(named), tuple(unused))
+    return Answered.of(listeners, unused)
 
 
 def _listener(answers: Answers, key: Key) -> Listener:
@@ -185,8 +200,8 @@ def _listener(answers: Answers, key: Key) -> Listener:
         told = []
         for trial in answers.trials:
             assert isinstance(trial, Told)
-            model = trial.b if trial.a == key.references[trial.item] else trial.a
-            told.append(Trial(key.items[trial.item], key.sounds[model].condition, trial.is_correct, trial.seconds))
+            model = key.sounds[_compared(trial, key)].condition
+            told.append(Trial(key.items[trial.item], model, trial.is_correct, trial.seconds))
         if not told:
             raise RunError("no trial was answered")
         return Listener(name, told=tuple(told))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from drywet import files
 from drywet.errors import RunError, SettingsError
@@ -21,6 +21,7 @@ FORMAT = 1
 KEY = "key.json"
 MAX_SIGNALS = 12  # on one screen (ITU-R BS.1534-3)
 ABX_TRIALS = 16  # per model; 12 correct of 16 have p = 0.038
+MAX_TRIALS = 200
 
 Kind = Literal["abx", "mushra"]
 # Patterns, because identities become names of files; a key may come from a stranger too.
@@ -58,7 +59,7 @@ class Key(Settings):
     items: dict[Identity, str]
     references: dict[Identity, Identity]
     sounds: dict[Identity, SoundKey]
-    trials: int = 0
+    trials: int = Field(0, ge=0, le=MAX_TRIALS)
 
     def sounds_of(self, item: str) -> dict[str, SoundKey]:
         """The sounds that are judged in one item: all but its open reference."""
@@ -104,10 +105,10 @@ class Design:
             if key.kind == "mushra":
                 entry["sounds"] = judged
             else:
-                # Pairs to tell apart, and one that anyone can, for practice.
+                # Pairs to tell apart, and for practice those that anyone can, where there are anchors.
                 models = [sound for sound in judged if key.sounds[sound].is_model]
                 entry["sounds"] = models
-                entry["practice"] = [sound for sound in judged if sound not in models]
+                entry["practice"] = [sound for sound in judged if sound not in models] or models
             items.append(entry)
         # In the order of identities, which says nothing; the page shuffles them.
         trials: list[dict[str, str]] = [{"item": item} for item in sorted(key.items)]
@@ -193,8 +194,8 @@ def _check(items: Sequence[Item], kind: str, trials: int) -> None:
     rates = {item.sample_rate for item in items}
     if len(rates) > 1:
         raise SettingsError(f"the items have sample rates of {sorted(rates)} Hz; a test is played at one. Use --clips")
-    if not 1 <= trials <= 200:
-        raise SettingsError(f"{trials} trials per model: choose 1 to 200; 16 is usual")
+    if not 1 <= trials <= MAX_TRIALS:
+        raise SettingsError(f"{trials} trials per model: choose 1 to {MAX_TRIALS}; {ABX_TRIALS} is usual")
     roles: dict[str, str] = {}
     for item in items:
         for sound in item.sounds:
@@ -233,10 +234,24 @@ def read_key(folder: Path | str) -> Key:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise RunError(f"{path}: damaged: {place}: {first['msg']}") from None
-    stray = [name for name, sound in key.sounds.items() if sound.item not in key.items]
-    if stray or set(key.references) != set(key.items) or not set(key.references.values()) <= set(key.sounds):
+    if not _is_whole(key):
         raise RunError(f"{path}: damaged: its sounds and items do not belong together")
     return key
+
+
+def _is_whole(key: Key) -> bool:
+    """Whether every item has its reference, hidden once more where ratings are asked for, and there is a model."""
+    references = {item: key.sounds.get(name) for item, name in key.references.items()}
+    return (
+        set(references) == set(key.items) >= {sound.item for sound in key.sounds.values()}
+        and all(each and (each.item, each.condition) == (item, REFERENCE) for item, each in references.items())
+        and (key.kind == "abx" or all(_hides_reference(key, item) for item in key.items))
+        and bool(key.models)
+    )
+
+
+def _hides_reference(key: Key, item: str) -> bool:
+    return any(sound.condition == REFERENCE for sound in key.sounds_of(item).values())
 
 
 def write_key(folder: Path | str, key: Key) -> None:

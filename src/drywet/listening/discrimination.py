@@ -59,7 +59,7 @@ class Heard:
 
     @property
     def is_not_distinguishable(self) -> bool:
-        """Whether a share of right answers of 60 % or more is refuted."""
+        """Whether a share of right answers of 60 % or more is refuted; errors of this one claim are kept at 5 %."""
         return self.upper_bound < MARGIN
 
 
@@ -127,6 +127,8 @@ def share_interval(correct: np.ndarray, trials: np.ndarray, confidence: float = 
 
 def d_prime(share: float) -> float | None:
     """Sensitivity d' of a listener with this share of right answers in ABX; 0 up to guessing, None for all right.
+
+    Of answers that are pooled over listeners who differ it is a little less than the mean of their own.
 
     Differencing model, in which X is taken for the one it is closer to: the share is
     ``F(d / sqrt 2) F(d / sqrt 6) + F(-d / sqrt 2) F(-d / sqrt 6)``, F the normal distribution (N. A. Macmillan, C. D.

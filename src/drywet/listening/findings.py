@@ -1,7 +1,7 @@
 """From the answers of all listeners to conclusions in plain words, each with its number and its interval."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ from drywet.listening.anchors import REFERENCE
 from drywet.listening.answers import Answered, Listener, read_answers
 from drywet.listening.design import Key, read_key
 from drywet.listening.discrimination import MARGIN, Heard, tell_apart, trials_needed
-from drywet.listening.items import distinct
-from drywet.listening.ratings import FEWEST, Contrast, Ratings, rate_conditions
+from drywet.listening.ratings import FEWEST, Contrast, Ratings, listeners_needed, rate_conditions
 from drywet.listening.screening import screen_listeners
-from drywet.listening.webmushra import read_results
+from drywet.listening.webmushra_results import read_results
 
 ENOUGH_DEAF = 14  # listeners of 16 ABX trials, see bench/simulated_listeners.py
 ENOUGH_LISTENERS = 20  # after screening: ITU-R BS.1534-3
@@ -80,11 +79,9 @@ def gather(folder: Path | str, key: Key, paths: Sequence[Path | str] = ()) -> An
     own = [path for path in paths if path not in tables]
     parts = [read_answers(folder, key, own)] if own or not tables else []
     parts += [read_results(table, key) for table in tables]
-    listeners = [listener for part in parts for listener in part.listeners]
-    names = distinct(listener.name for listener in listeners)
-    return Answered(
-        tuple(replace(listener, name=name) for listener, name in zip(listeners, names, strict=True)),
-        tuple(reason for part in parts for reason in part.unused),
+    return Answered.of(
+        [listener for part in parts for listener in part.listeners],
+        [reason for part in parts for reason in part.unused],
     )
 
 
@@ -112,7 +109,11 @@ def find(key: Key, answered: Answered) -> Findings:
         heard=heard,
         agreement=agreement,
         conclusions=tuple(conclusions),
-        limits=tuple(_limits(key, len(kept))),
+        limits=(
+            *_limits(key, len(kept)),
+            *_limits_of_ratings(ratings, len(kept), len(failed)),
+            *_limits_of_agreement(agreement),
+        ),
     )
 
 
@@ -188,15 +189,37 @@ def _limits(key: Key, count: int) -> list[str]:
         f"All sounds were played at {key.loudness_lufs:.1f} LUFS, so a model that is too loud or too quiet was not marked "
         "down for it.",
     ]
-    if key.kind == "mushra" and count < ENOUGH_LISTENERS:
-        limits.append(f"{count} listeners passed the screening; ITU-R BS.1534-3 asks for {ENOUGH_LISTENERS} or more.")
-    if key.kind == "mushra" and count < FEWEST:
-        limits.append(f"With fewer than {FEWEST} listeners no intervals are given.")
     if key.kind == "abx" and count == 1:
         limits.append("These are the ears of one listener, and say nothing about another's.")
-    if len(key.items) > 1:
+    return limits
+
+
+def _limits_of_ratings(ratings: Ratings | None, count: int, failed: int) -> list[str]:
+    if ratings is None:
+        return []
+    limits = []
+    if count < ENOUGH_LISTENERS:
+        limits.append(f"{count} listeners passed the screening; ITU-R BS.1534-3 asks for {ENOUGH_LISTENERS} or more.")
+    if count < FEWEST:
+        limits.append(f"With fewer than {FEWEST} listeners no intervals are given.")
+    contrasts = len(ratings.contrasts)
+    if count < listeners_needed(contrasts):
         limits.append(
-            "The measure that agrees best was chosen after looking: among a dozen, one does well by luck. The intervals do "
-            "not allow for that."
+            f"{count} listeners cannot show a difference in {contrasts} comparisons, even if all agree; that takes "
+            f"{listeners_needed(contrasts)} or more."
+        )
+    if failed:
+        limits.append(
+            f"The screening left out {failed} who may have taken a model for the reference, so models that are very close "
+            "look further from it than they are. Whether a difference is heard at all, ABX says."
         )
     return limits
+
+
+def _limits_of_agreement(agreement: Sequence[Agreement]) -> list[str]:
+    if len(agreement) < 2:
+        return []
+    return [
+        "The measure that agrees best was chosen after looking: among a dozen, one does well by luck. The intervals do not "
+        "allow for that."
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 from drywet import audio, measures
 from drywet.analysis import ClipScore, RunResult, read_run, read_study
 from drywet.dataset.pair import load_pair, take_out_latency
-from drywet.errors import AudioFileError, RunError, SettingsError
+from drywet.errors import AudioFileError, RunError, SettingsError, SignalError
 from drywet.evaluation import panel
 from drywet.listening.anchors import REFERENCE, make_anchor
 
@@ -89,7 +89,7 @@ def collect_items(
     RunError
         If a folder holds no run, or no run has been evaluated.
     SettingsError
-        If a clip or model is unknown.
+        If a clip or model is unknown, or an anchor cannot be made.
     AudioFileError, SignalError
         If the sounds of a chosen clip cannot be used.
     """
@@ -114,7 +114,12 @@ def collect_items(
         absent = sorted(set(chosen) - set(recording.versions))
         if absent:
             notes.append(f"{name}: was not played by {', '.join(absent)}")
-    items = [_excerpt(name, each, anchors, seconds) for name, each in zip(names, recordings, strict=True)]
+    items = []
+    for name, recording in zip(names, recordings, strict=True):
+        try:
+            items.append(_excerpt(name, recording, anchors, seconds))
+        except (SettingsError, SignalError) as error:
+            raise type(error)(f"{name}: {error}") from error
     return Material(tuple(items), tuple(notes))
 
 

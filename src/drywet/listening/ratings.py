@@ -71,7 +71,7 @@ def rate_conditions(listeners: Sequence[Listener], roles: dict[str, str], refere
             name,
             roles[name],
             float(table.mean()),
-            within_scale(mean_interval(table.mean(axis=1), rng)),
+            within(0, 100, mean_interval(table.mean(axis=1), rng)),
             float(np.median(table)),
             median_interval(table, rng),
         )
@@ -86,8 +86,8 @@ def rate_conditions(listeners: Sequence[Listener], roles: dict[str, str], refere
             differences.append((_table(listeners, first, shared) - _table(listeners, second, shared)).mean(axis=1))
     p_values = [_wilcoxon(difference) for difference in differences]
     contrasts = [
-        Contrast(first, second, float(difference.mean()), mean_interval(difference, rng), p, adjusted)
-        for (first, second), difference, p, adjusted in zip(pairs, differences, p_values, holm(p_values), strict=True)
+        Contrast(*pair, float(difference.mean()), within(-100, 100, mean_interval(difference, rng)), p, adjusted)
+        for pair, difference, p, adjusted in zip(pairs, differences, p_values, holm(p_values), strict=True)
     ]
     friedman_p = None
     if len(models) >= 3 and len(listeners) >= FEWEST and all(items[model] == items[models[0]] for model in models):
@@ -131,9 +131,21 @@ def median_interval(table: np.ndarray, rng: np.random.Generator) -> tuple[float,
     return float(low), float(high)
 
 
-def within_scale(interval: tuple[float, float] | None) -> tuple[float, float] | None:
-    """The part of an interval that ratings can have."""
-    return interval and (max(0.0, interval[0]), min(100.0, interval[1]))
+def within(lowest: float, highest: float, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The part of an interval that ratings, or their differences, can have."""
+    return interval and (max(float(lowest), interval[0]), min(float(highest), interval[1]))
+
+
+def listeners_needed(contrasts: int) -> int:
+    """How many listeners must agree before the first of so many contrasts can be called a difference.
+
+    Of n signs that Wilcoxon's test draws, all plus and all minus are the extremes, so p is at least 2 / 2^n; Holm multiplies
+    the smallest by the number of contrasts.
+
+    >>> listeners_needed(1), listeners_needed(6)
+    (6, 8)
+    """
+    return next(count for count in range(1, 100) if 2 ** (1 - count) * contrasts < 0.05)
 
 
 def _wilcoxon(differences: np.ndarray) -> float:

@@ -5,7 +5,6 @@ DNS rebinding), and answers must say that they come from its own page.
 """
 
 import hashlib
-import mimetypes
 import sys
 import threading
 from collections.abc import Callable
@@ -23,6 +22,12 @@ from drywet.listening.page import ANSWERS, PAGE
 HOST = "127.0.0.1"
 MOST_ANSWERS = 10_000  # files; a script gone wild must not fill the disk
 TIMEOUT_SECONDS = 20
+# Not by mimetypes, which asks the operating system; where that takes .js for text, browsers refuse to run it.
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
 
 
 class _Server(ThreadingHTTPServer):
@@ -55,7 +60,6 @@ def make_server(
     if "/index.html" not in known:
         raise RunError(f"{page}: has no index.html; the test is not whole. Make it again")
     known["/"] = known["/index.html"]
-
     one_at_a_time = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -63,15 +67,19 @@ def make_server(
         server_version, sys_version = "drywet", ""
 
         def do_GET(self) -> None:
-            path = known.get(self.path.partition("?")[0])
             if not self._is_for_us():
                 return
+            path = known.get(self.path.partition("?")[0])
             if path is None:
                 self._reply(HTTPStatus.NOT_FOUND, "there is no such file in this test")
                 return
-            content = path.read_bytes()
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            self._reply(HTTPStatus.OK, content, kind)
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                told(f"{path}: cannot be read ({error.strerror})")
+                self._reply(HTTPStatus.NOT_FOUND, "this file of the test cannot be read any more")
+                return
+            self._reply(HTTPStatus.OK, content, KINDS.get(path.suffix, "application/octet-stream"))
 
         def do_POST(self) -> None:
             if not self._is_for_us():
@@ -127,8 +135,7 @@ def make_server(
             self.send_header("X-Frame-Options", "DENY")
             self.send_header("Cache-Control", "no-store")
             self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+            self.wfile.write(body)
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Silent: what matters is told."""
