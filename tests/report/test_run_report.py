@@ -7,6 +7,7 @@ from fake_study import distort, log_rows, plucked_riff, predict, write_json, wri
 from drywet import audio
 from drywet.errors import RunError
 from drywet.report import build_run_report
+from drywet.report.page import format_code
 from drywet.report.waveforms import loudest
 
 
@@ -83,6 +84,10 @@ def test_a_run_of_a_study_can_be_reported_alone(tmp_path, undrawn):
     assert len(json.loads((run / "config.json").read_text())["settings"]) == 3
 
 
+def test_code_in_a_message_is_set_as_code_and_nothing_else_is_markup():
+    assert format_code("run `drywet <b>` & see") == "run <code>drywet &lt;b&gt;</code> &amp; see"
+
+
 def test_no_run_no_report(tmp_path):
     with pytest.raises(RunError, match="no run folder"):
         build_run_report(tmp_path)
@@ -128,8 +133,13 @@ def test_a_run_from_before_there_was_a_panel_is_reported_without_it(run, undrawn
 
 def test_the_panel_says_what_is_worth_hearing(run, undrawn):
     (row,) = (json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines())
-    write_json_lines(run / "evaluation.jsonl", [row | {"panel": {"loudness_difference_lu": -1.7, "log_mel": None}}])
+    write_json_lines(
+        run / "evaluation.jsonl",
+        [row | {"panel": {"loudness_difference_lu": -1.7, "log_mel": None}, "clicks_s": [0.25]}],
+    )
     text = build_run_report(run).read_text()
     assert "−1.70\u00a0LU" in text
     assert "Likely to be heard (rule of thumb)" in text
     assert "Log-mel" not in text
+    assert "1 click on “held-out”" in text
+    assert "0.250 s" in text

@@ -67,10 +67,11 @@ function startDesk(data) {
   const players = Object.fromEntries([...desk.querySelectorAll("audio")].map((audio) => [audio.dataset.signal, audio]));
   const buttons = [...desk.querySelectorAll(".signal")];
   const [play, seek, time, now, outline, repeat, keysWork] = ["play", "seek", "time", "now", "outline", "repeat", "keys"].map((id) => document.getElementById(id));
-  const apart = 0.03; // s; players that are further apart are brought together
+  const apart = { heard: 0.1, silent: 0.03 }; // s; a seek is a gap, so the player that is heard is moved only if it must be
   let signal = "predicted";
   let position = 0; // s; kept here, because a player that is loading forgets it
   let playing = false;
+  let settled = 0; // ms; when the silent players were last brought together with the one that is heard
   const active = () => players[signal];
   const chosen = (kind) => Number(desk.querySelector(`input[name="${kind}"]:checked`)?.value ?? 0);
   const model = (group, rank) => data.entries[group]?.[rank] ?? null;
@@ -104,10 +105,11 @@ function startDesk(data) {
   }
 
   function settle() { // all players run together and one is heard, so that switching leaves no gap
+    const tolerance = (audio) => (audio.paused ? 0.001 : audio === active() ? apart.heard : apart.silent);
     for (const audio of Object.values(players)) {
       audio.muted = audio !== active();
       if (audio.readyState === 0) continue; // again when its length is known
-      if (Math.abs(audio.currentTime - position) > (audio.paused ? 0.001 : apart)) audio.currentTime = Math.min(position, audio.duration);
+      if (Math.abs(audio.currentTime - position) > tolerance(audio)) audio.currentTime = Math.min(position, audio.duration);
       if (!playing) audio.pause();
       else if (audio.paused && !audio.ended) audio.play().catch(() => { if (audio === active()) { playing = false; draw(); } });
     }
@@ -156,9 +158,10 @@ function startDesk(data) {
     pen.fillRect(Math.min(width - 2, fraction * width), 0, 2, height);
   }
 
-  function follow() {
+  function follow(stamp) {
     if (!active().paused) {
       position = active().currentTime;
+      if (stamp - settled > 1000) { settled = stamp; settle(); }
       requestAnimationFrame(follow);
     }
     draw();
