@@ -130,9 +130,9 @@ def test_what_is_odd_in_a_file_is_said(tmp_path):
     assert {verdict.player: verdict.why for verdict in found.players}["players on NeuralAudio"].startswith("leaves out")
 
 
-def test_padding_is_recognised(tmp_path, run):
+def test_padding_is_recognised(tmp_path, run):  # from 6 to 40
     export(run, "proteus", tmp_path / "x.json")
-    assert any("33 hidden units do nothing" in note for note in explain(read(tmp_path / "x.json")).odd)
+    assert any("34 hidden units do nothing" in note for note in explain(read(tmp_path / "x.json")).odd)
 
 
 def test_the_commands_export_inspect_convert_and_import(run, tmp_path):
@@ -150,3 +150,10 @@ def test_the_commands_export_inspect_convert_and_import(run, tmp_path):
     assert command("convert", file, tmp_path / "x.onnx", "--json")["difference"] < 1e-5
     assert command("import", file, "--out", own, "--json")["difference"] < 1e-5
     assert read(own).metadata["name"] == "my pedal"
+
+
+def test_training_for_a_player_that_cannot_hold_the_model_stops_before_it_begins(recording_files, tmp_path):
+    arguments = ["train", *map(str, recording_files), "--model", "gru", "--for", "nam", "--out", str(tmp_path / "out")]
+    with pytest.raises(ExportError, match="no GRU"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert not (tmp_path / "out").exists()

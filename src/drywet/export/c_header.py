@@ -42,6 +42,8 @@ def fit(network: Network) -> Network:
             f"a window LSTM runs its {network.context} samples anew for every sample, which no plugin has the time for; numpy "
             "and onnx hold it. Train the lstm family instead: it carries its state"
         )
+    if type(network) not in _EMITTERS:
+        raise ExportError(f"C code is not written for this: {network.describe()}")
     for curve in _curves(network):
         if curve not in ACTIVATIONS:
             raise ExportError(f"C code knows no activation {curve}; known are {', '.join(ACTIVATIONS)}")
@@ -58,7 +60,7 @@ def _curves(network: Network) -> set[str]:
 
 def write(network: Network, about: About) -> bytes:
     """The content of the header of a network that :func:`fit` gave."""
-    source = _Source(re.sub(r"\W+", "_", about.labels.name or "").strip("_").lower()[:40] or "drywet")
+    source = _Source(re.sub(r"[^A-Za-z0-9]+", "_", about.labels.name or "").strip("_").lower()[:40] or "drywet")
     _EMITTERS[type(network)](network, source)
     settle = max(about.settle, network.receptive_field or 0)
     network.reset()
@@ -200,7 +202,7 @@ static void {prefix}_reset({prefix}_state *s) {{
 
 def _plain(text: str) -> str:
     """Text that cannot end a comment."""
-    return re.sub(r"[^\w .,:;()+-]", "", text)
+    return re.sub(r"[^A-Za-z0-9 .,:;()+-]", "", text)
 
 
 def _literal(value: float, kind: str) -> str:

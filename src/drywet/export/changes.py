@@ -14,6 +14,7 @@ from drywet.engine.recurrent import GATES, CellLayer, Recurrent
 from drywet.engine.state_space import StateSpace
 from drywet.engine.wavenet import WaveNet
 from drywet.engine.window_lstm import WindowLSTM
+from drywet.errors import ExportError
 
 SMALL = 3e-4  # the dry path's unit works this far down in its tanh, where that is straight to 6e-8 of the signal
 OPEN = 20.0  # a gate's bias: it stands open to 2e-9
@@ -37,7 +38,8 @@ def frozen(network: Network, rotations: Mapping[int, float]) -> Network:
 def _freeze_some(network: Network, rotations: Mapping[int, float], left: Sequence[int]) -> Network:
     if isinstance(network, WindowLSTM):
         return replace(network, inner=_freeze_some(network.inner, rotations, left))  # type: ignore[arg-type]
-    assert isinstance(network, Recurrent | Stack)
+    if not isinstance(network, Recurrent | Stack):
+        raise ExportError(f"the knobs of this cannot be frozen: {network.describe()}")
     first = network.layers[0]
     kept, gone = [0, *(number + 1 for number in left)], [number + 1 for number in rotations]
     stood = np.array(list(rotations.values()))

@@ -13,6 +13,7 @@ from drywet.engine.activations import Activation
 from drywet.engine.contract import Array, Network
 from drywet.engine.convolution import Convolution, Stack
 from drywet.engine.film import Film
+from drywet.engine.grey_box import GreyBox
 from drywet.engine.linear import Linear, WienerHammerstein
 from drywet.engine.recurrent import CellLayer, Recurrent
 from drywet.engine.state_space import StateSpace
@@ -45,10 +46,10 @@ def fit(network: Network) -> Network:
             f"as ONNX a filter bank of {2 * np.prod(network.poles.shape[1:3])} numbers of state costs their square; at most "
             f"{LARGEST_BANK} are written. The formats numpy and c hold it"
         )
+    if isinstance(network, GreyBox):
+        raise ExportError("ONNX has no operator for the diode equation of a grey box; the formats numpy and c hold it")
     if not isinstance(network, Recurrent | Stack | WaveNet | Linear | WienerHammerstein | StateSpace | WindowLSTM):
-        raise ExportError(
-            f"ONNX has no operator for the diode equation of this: {network.describe()}. The formats numpy and c hold it"
-        )
+        raise ExportError(f"no ONNX graph is written for this: {network.describe()}")
     return network
 
 

@@ -19,7 +19,7 @@ def passage(sample_rate: int, seconds: float = SECONDS) -> np.ndarray:
     length = round(seconds * sample_rate)
     rest, sweep = length // 10, length // 4
     phase = 2 * np.pi * np.cumsum(np.geomspace(40.0, sample_rate / 3, sweep)) / sample_rate
-    guitar = signals.validation_riff(sample_rate, max(1.0, seconds))[: length - 2 * rest - sweep]
+    guitar = _guitar(sample_rate, seconds)[: length - 2 * rest - sweep]
     dry = np.zeros(length)
     dry[rest // 2] = 0.9
     dry[rest : rest + sweep] = 0.3 * np.sin(phase)
@@ -29,10 +29,16 @@ def passage(sample_rate: int, seconds: float = SECONDS) -> np.ndarray:
     return dry
 
 
+def _guitar(sample_rate: int, seconds: float) -> np.ndarray:
+    """Built-in guitar that sounds from the first sample on, (T,)."""
+    start = sample_rate // 2
+    return signals.validation_riff(sample_rate, seconds + 0.5)[start : start + round(seconds * sample_rate)]
+
+
 @cache
 def loudness_passage(sample_rate: int) -> np.ndarray:
     """A second of built-in guitar at the RMS of NAM's standard passage, which differs in its notes; float32 (T,)."""
-    guitar = signals.validation_riff(sample_rate, 2.0)[:sample_rate]
+    guitar = _guitar(sample_rate, 1.0)
     limited = np.tanh(guitar / (3 * np.sqrt(np.mean(guitar**2))))  # so that its peaks stay within full scale
     return (limited * (LOUDNESS_RMS / np.sqrt(np.mean(limited**2)))).astype(np.float32)
 

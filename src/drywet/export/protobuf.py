@@ -35,7 +35,7 @@ def _float(field: int, value: float) -> bytes:
 def tensor(name: str, array: np.ndarray) -> bytes:
     """A TensorProto of float32 or int64."""
     kind = INT64 if array.dtype.kind == "i" else FLOAT
-    array = np.ascontiguousarray(array, "<i8" if kind == INT64 else "<f4")
+    array = np.asarray(array, "<i8" if kind == INT64 else "<f4")
     dims = b"".join(_number(1, size) for size in array.shape)
     return dims + _number(2, kind) + _block(8, name) + _block(9, array.tobytes())
 

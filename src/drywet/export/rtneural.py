@@ -51,7 +51,7 @@ def fit(network: Network) -> Network:
 
 def write(network: Network, about: About) -> bytes:
     """The content of an RTNeural file of a network that :func:`fit` gave."""
-    return encode(_sequence(network))
+    return encode(_sequence(network) | ({"knobs": list(about.knobs)} if about.knobs else {}))
 
 
 def fit_aidax(network: Network) -> Recurrent:
