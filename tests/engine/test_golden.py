@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from drywet import audio
-from drywet.engine import EngineEffect, load, read, read_bytes
+from drywet.engine import EngineEffect, read, read_bytes
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TOLERANCE = 1e-5
@@ -40,7 +40,7 @@ def golden(name):
 @pytest.mark.parametrize("name", [*CONVOLUTIONS, "wavenet_small_other_head_scale", "linear_32", "lstm_h8"])
 def test_a_nam_file_sounds_as_in_neural_amp_modelers_engine(name, dry):
     np.testing.assert_allclose(
-        played(load(GOLDEN / f"nam/{name}.nam"), dry), golden(f"nam/{name}.npy"), rtol=0, atol=TOLERANCE
+        played(EngineEffect(read(GOLDEN / f"nam/{name}.nam")), dry), golden(f"nam/{name}.npy"), rtol=0, atol=TOLERANCE
     )
 
 

@@ -25,7 +25,7 @@ class _Filter:
         return y
 
 
-def _gains(film: Film | None, knobs: Array) -> tuple[float, float]:
+def gains(film: Film | None, knobs: Array) -> tuple[float, float]:
     """Before and after the network: FiLM's shift is the logarithm of the first, its scale the second."""
     if film is None:
         return 1.0, 1.0
@@ -75,7 +75,7 @@ class Linear(Network):
         self._filter = _Filter(self.taps)
 
     def process(self, dry: Array, knobs: Array) -> Array:
-        before, after = _gains(self.film, knobs)
+        before, after = gains(self.film, knobs)
         return after * (self._filter.process(before * np.asarray(dry, np.float64)) + self.bias)
 
     def cost(self) -> int:
@@ -130,7 +130,7 @@ class WienerHammerstein(Network):
         self._after = _Filter(self.after, level=float(self.curve(np.zeros(1))[0]))  # the curve need not meet zero
 
     def process(self, dry: Array, knobs: Array) -> Array:
-        before, after = _gains(self.film, knobs)
+        before, after = gains(self.film, knobs)
         bent = self.curve(self._before.process(before * np.asarray(dry, np.float64)))
         return after * self._after.process(bent)
 
