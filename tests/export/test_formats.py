@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,3 +205,44 @@ def test_before_training_it_is_said_that_knobs_and_rate_do_not_travel():
     assert "2 knobs" in notes[0]
     assert "48000" in notes[1]
     assert check(FAMILIES["lstm"][0](hidden_size=8), "nam", 44_100) == ()
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def written_again(file, name):
+    """The golden file and what drywet writes from what it reads there, both parsed."""
+    content = (GOLDEN / file).read_bytes()
+    back = read_bytes(content, file)
+    return json.loads(content), json.loads(
+        FORMATS[name].write(FORMATS[name].fit(back.network), About(back.sample_rate))
+    )
+
+
+@pytest.mark.parametrize("name", ["wavenet_small", "wavenet_small_gated", "linear_32", "convnet_plain"])
+def test_a_golden_nam_file_is_written_again_number_by_number(name):
+    """The real engine plays the golden file as its outputs say, so it plays ours so."""
+    theirs, ours = written_again(f"nam/{name}.nam", "nam")
+    np.testing.assert_array_equal(np.float32(ours["weights"]), np.float32(theirs["weights"]))
+    theirs["config"].pop("head_scale", None), ours["config"].pop("head_scale", None)  # the last weight is what counts
+    assert ours["config"] == theirs["config"]
+
+
+@pytest.mark.parametrize("name", ["lstm_8", "gru_8", "lstm_16_two_inputs", "conv1d_dense_tanh"])
+def test_a_golden_rtneural_file_is_written_again_number_by_number(name):
+    theirs, ours = written_again(f"rtneural/{name}.json", "rtneural")
+    assert ours["in_shape"] == theirs["in_shape"]
+    for mine, golden in zip(ours["layers"], theirs["layers"], strict=True):
+        assert {key: mine[key] for key in golden if key != "weights"} == {
+            k: v for k, v in golden.items() if k != "weights"
+        }
+        for part, golden_part in zip(mine["weights"], golden["weights"], strict=True):
+            np.testing.assert_array_equal(np.float32(part), np.float32(golden_part))
+
+
+def test_a_golden_proteus_file_is_written_again_number_by_number():
+    theirs, ours = written_again("proteus/lstm_40_knob.json", "proteus")
+    assert ours["model_data"] == theirs["model_data"]
+    assert ours["state_dict"].keys() == theirs["state_dict"].keys()
+    for name, values in theirs["state_dict"].items():
+        np.testing.assert_array_equal(np.float32(ours["state_dict"][name]), np.float32(values))

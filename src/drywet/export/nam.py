@@ -11,7 +11,7 @@ from drywet.engine.contract import Array, Network
 from drywet.engine.convolution import Convolution, Stack
 from drywet.engine.linear import Linear
 from drywet.engine.recurrent import Recurrent
-from drywet.engine.wavenet import LayerArray, WaveNet
+from drywet.engine.wavenet import Layer, LayerArray, WaveNet
 from drywet.errors import ExportError
 from drywet.export.about import About
 from drywet.export.changes import dry_as_unit, settled
@@ -97,34 +97,28 @@ def _lstm(network: Recurrent) -> tuple[str, dict[str, Any], list[Array]]:
 
 
 def _refuse_newer(network: WaveNet) -> None:
+    layers = [(array.layers[0], layer) for array in network.arrays for layer in array.layers]
     newer = {
         "a condition model": network.condition is not None,
         "heads after the arrays": bool(network.heads),
         "a head with memory": any(array.head.past for array in network.arrays),
+        "FiLM": any(layer.films for _, layer in layers),
+        "layers of a kind of their own": any(_kind(first) != _kind(layer) for first, layer in layers),
+        "blends": any(layer.gate == "blended" for _, layer in layers),
+        "gates of another curve": any(layer.gate == "gated" and layer.second.name != "Sigmoid" for _, layer in layers),
+        "curves with parameters": any(layer.activation.numbers for _, layer in layers),
+        "bottlenecks": any(layer.bottleneck != layer.conv.inputs for _, layer in layers),
+        "layers without residual, or with a head": any(layer.residual is None or layer.head for _, layer in layers),
     }
-    for array in network.arrays:
-        first = array.layers[0]
-        for layer in array.layers:
-            newer["FiLM"] = newer.get("FiLM", False) or bool(layer.films)
-            newer["layers of its own kind each"] = newer.get("layers of its own kind each", False) or (
-                (layer.gate, layer.activation, layer.conv.weight.shape)
-                != (first.gate, first.activation, first.conv.weight.shape)
-            )
-            newer["blends, bottlenecks, or layers without residual"] = newer.get(
-                "blends, bottlenecks, or layers without residual", False
-            ) or (
-                layer.gate == "blended"
-                or layer.head is not None
-                or layer.residual is None
-                or layer.bottleneck != layer.conv.inputs
-                or (layer.gate == "gated" and layer.second.name != "Sigmoid")
-                or bool(layer.activation.numbers)
-            )
     for what, there in newer.items():
         if there:
             raise ExportError(
                 f"this WaveNet has {what}, which only files from version 0.6 on hold; drywet writes {VERSION}"
             )
+
+
+def _kind(layer: Layer) -> tuple:
+    return layer.gate, layer.activation, layer.conv.weight.shape
 
 
 def _wavenet(network: WaveNet) -> tuple[str, dict[str, Any], list[Array]]:
