@@ -70,8 +70,8 @@ def export(
     """Write the model in ``source``, a run folder or a model file of any kind, to ``out``.
 
     Beside it stands ``NAME.proof.json``: the difference that was found, who found it, and the players. With ``golden`` there
-    are ``NAME.golden-in.wav`` and ``NAME.golden-out.wav``, for whoever wants to compare a player. Nothing is written when the
-    file read back sounds otherwise than the model.
+    are ``NAME.golden-in.wav`` and ``NAME.golden-out.wav``, for whoever wants to compare a player; knobs stand at 0.8 there.
+    Nothing is written when the file read back sounds otherwise than the model.
 
     Parameters
     ----------
@@ -195,8 +195,9 @@ def _number(value: Any) -> float | None:
 def _esr(source: Path, file: ModelFile) -> float | None:
     """Mean over the clips that the run was scored on, or what the file says."""
     if source.is_dir() and (source / "evaluation.jsonl").is_file():
-        rows = [row["esr"] for row in files.read_json_lines(source / "evaluation.jsonl") if "esr" in row]
-        return float(np.mean(rows)) if rows else None
+        rows = [_number(row.get("esr")) for row in files.read_json_lines(source / "evaluation.jsonl")]
+        known = [value for value in rows if value is not None]
+        return float(np.mean(known)) if known else None
     training = file.metadata.get("training")
     return _number(training.get("validation_esr") if isinstance(training, Mapping) else file.metadata.get("esr"))
 
