@@ -38,8 +38,7 @@ def test_planted_scores_come_back_as_arithmetic_and_geometric_means(study):
     long_context = next(run for run in results.runs if run.factors["context"] == "88")
     assert long_context.mean_esr == pytest.approx(0.025)
     assert long_context.geometric_mean_esr == pytest.approx(0.02)
-    (row,) = summarise(results)[0].comparisons
-    assert (row.mean_difference, row.first_lower, row.n) == (pytest.approx(0.01), 0, 2)
+    assert [row.n for row in summarise(results)[0].levels] == [2, 2]
 
 
 def test_the_clips_of_a_run_point_at_files_that_exist(study):

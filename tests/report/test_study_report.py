@@ -177,7 +177,7 @@ def test_a_study_with_seeds_shows_intervals(tmp_path, undrawn):
         {"name": "seed", "setting": "seed", "levels": ["0", "1", "2"]},
     ]
     page = build_study_report(tiny_study(tmp_path, factors=factors)).read_text()
-    assert "95 % Student intervals over seeds" in page
+    assert "every difference is measured with the spread between them" in page
     assert "Nothing is said about significance" not in page
     assert re.search(r"Context 88 instead of 44: −\d\.\d dB \[", page)
     assert "Between seeds of one configuration" in page

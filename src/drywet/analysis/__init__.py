@@ -13,7 +13,6 @@ from drywet.analysis.holm import holm
 from drywet.analysis.more_seeds import study_with_seeds, write_study_with_seeds
 from drywet.analysis.results import ClipScore, Factor, RunResult, StudyResults, Validation, read_run, read_study
 from drywet.analysis.summary import (
-    Comparison,
     FactorSummary,
     LevelSummary,
     Trial,
@@ -28,7 +27,6 @@ from drywet.analysis.tables import write_tables
 __all__ = [
     "Analysis",
     "ClipScore",
-    "Comparison",
     "Conclusion",
     "Factor",
     "FactorSummary",
