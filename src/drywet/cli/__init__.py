@@ -39,6 +39,7 @@ def _mount() -> None:
     from drywet.cli import (
         align,
         analyze,
+        bench,
         capture,
         check,
         circuit,
@@ -71,6 +72,7 @@ def _mount() -> None:
     app.command("import")(import_model.import_model)
     app.command()(convert.convert)
     app.command()(inspect.inspect)
+    app.command()(bench.bench)
     app.command()(distill.distill)
     app.command()(report.report)
     app.command()(listen.listen)
