@@ -45,7 +45,7 @@ def fit(network: Network) -> Network:
     if isinstance(network, Stack) and _is_convnet(network):
         return network
     raise ExportError(
-        f"a .nam file cannot hold this: {network.describe()}. The formats numpy, c and often onnx can. {INSTEAD}"
+        f"a .nam file cannot hold this: {network.describe()}. The formats numpy and c do, and mostly onnx. {INSTEAD}"
     )
 
 

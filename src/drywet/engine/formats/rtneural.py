@@ -104,7 +104,7 @@ def _self_test(root: Node) -> tuple[Array, Array] | None:
 
 def _knobs(root: Node, layers: Sequence[Convolution | CellLayer]) -> tuple[str, ...]:
     count = layers[0].inputs - 1
-    named = (root["metadata"] if "metadata" in root else root).get("knobs")
+    named = root["metadata"].get("knobs") if "metadata" in root else root.get("knobs")
     if named.value is not None:
         names = [node.text()[:64] for node in named.list(16)]
         if len(names) == count == len(set(names)) and all(names):
