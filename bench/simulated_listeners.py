@@ -8,10 +8,12 @@ Prints a Markdown table: what is promised, and what was found with the binomial 
 import numpy as np
 from scipy import stats
 
+from drywet.listening import Listener, rate_conditions, screen_listeners
 from drywet.listening.discrimination import d_prime, share_interval, trials_needed
 from drywet.listening.ratings import mean_interval, median_interval
 
 TESTS = 2000
+ROLES = {"reference": "reference", "a": "model", "b": "model", "c": "model"}
 
 
 def ratings(rng, listeners, items=4):
@@ -41,6 +43,34 @@ def claims_equivalence(rng, share, spread, listeners, trials):
     return share_interval(rng.binomial(trials, ears), np.full(listeners, trials), 0.9)[1] < 0.6
 
 
+def listeners(points):
+    """Listeners of ``points``, shape (listeners, items, versions), in the order of ROLES."""
+    return [
+        Listener(str(number), {f"item {i}": dict(zip(ROLES, row, strict=True)) for i, row in enumerate(rows)})
+        for number, rows in enumerate(points.tolist())
+    ]
+
+
+def equal_models(rng, count):
+    """Three models that are equally good, and a reference that everybody finds."""
+    points = 100 - rng.exponential(8, (count, 1, 1)) - rng.exponential(4, (count, 4, len(ROLES)))
+    points[:, :, 0] = 100
+    return rate_conditions(listeners(points), ROLES, "reference")
+
+
+def calls_models_different(ratings):
+    return any(contrast.p_holm < 0.05 for contrast in ratings.contrasts if contrast.second != "reference")
+
+
+def calls_a_copy_worse(rng, count):
+    """Models that are the reference itself, and listeners who guess which version is; two items, after the screening."""
+    points = 100 - rng.exponential(10, (count, 2, len(ROLES)))
+    np.put_along_axis(points, rng.integers(len(ROLES), size=(count, 2, 1)), 100, axis=2)
+    kept = screen_listeners(listeners(points)).kept
+    contrasts = rate_conditions(kept, ROLES, "reference").contrasts if kept else ()
+    return any(contrast.p_holm < 0.05 for contrast in contrasts if contrast.second == "reference")
+
+
 def main():
     rng = np.random.default_rng(25)
     median = np.median(ratings(rng, 1_000_000))
@@ -60,14 +90,49 @@ def main():
             "95 %",
             lambda: covers(median_interval(ratings(rng, 20), rng), median),
         ),
-        ("d' = 1.5, 10 listeners of 16 trials: interval covers", ">= 95 %", lambda: d_prime_covers(rng, 1.5, 10, 16)),
-        ("d' = 0.5, 20 listeners of 16 trials: interval covers", ">= 95 %", lambda: d_prime_covers(rng, 0.5, 20, 16)),
-        ("share of 12 unequal listeners of 24 trials: interval covers", ">= 95 %", lambda: share_covers(12)),
-        ("equivalence at the margin, one listener", "<= 5 %", lambda: claims_equivalence(rng, 0.6, 0, 1, 160)),
-        ("equivalence at the margin, 12 equal ones", "<= 5 %", lambda: claims_equivalence(rng, 0.6, 0, 12, 24)),
-        ("equivalence at the margin, 12 unequal ones", "<= 5 %", lambda: claims_equivalence(rng, 0.6, 0.15, 12, 24)),
-        (f"equivalence, one deaf of {many} trials", "80 %", lambda: claims_equivalence(rng, 0.5, 0, 1, many)),
-        ("equivalence, 14 deaf of 16 trials", ">= 80 %", lambda: claims_equivalence(rng, 0.5, 0, 14, 16)),
+        (
+            "d' = 1.5, 10 listeners of 16 trials: interval covers",
+            "at least 95 %",
+            lambda: d_prime_covers(rng, 1.5, 10, 16),
+        ),
+        (
+            "d' = 0.5, 20 listeners of 16 trials: interval covers",
+            "at least 95 %",
+            lambda: d_prime_covers(rng, 0.5, 20, 16),
+        ),
+        ("share of 12 unequal listeners of 24 trials: interval covers", "at least 95 %", lambda: share_covers(12)),
+        ("equivalence at the margin, one listener", "at most 5 %", lambda: claims_equivalence(rng, 0.6, 0, 1, 160)),
+        ("equivalence at the margin, 12 equal ones", "at most 5 %", lambda: claims_equivalence(rng, 0.6, 0, 12, 24)),
+        (
+            "equivalence at the margin, 12 unequal ones",
+            "at most 5 %",
+            lambda: claims_equivalence(rng, 0.6, 0.15, 12, 24),
+        ),
+        (
+            f"equivalence, one listener who hears nothing, {many} trials",
+            "80 %",
+            lambda: claims_equivalence(rng, 0.5, 0, 1, many),
+        ),
+        (
+            "equivalence, 14 listeners who hear nothing, 16 trials each",
+            "at least 80 %",
+            lambda: claims_equivalence(rng, 0.5, 0, 14, 16),
+        ),
+        (
+            "three equal models, 12 listeners: two are called different",
+            "at most 5 %",
+            lambda: calls_models_different(equal_models(rng, 12)),
+        ),
+        (
+            "three equal models, 12 listeners: Friedman's test says that they differ",
+            "at most 5 %",
+            lambda: equal_models(rng, 12).friedman_p < 0.05,
+        ),
+        (
+            "models that are the reference itself, 30 listeners before screening: called worse",
+            "nothing",
+            lambda: calls_a_copy_worse(rng, 30),
+        ),
     ]
     print("| | promised | found |\n|---|---|---|")
     for name, promised, test in claims:

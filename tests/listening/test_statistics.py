@@ -252,6 +252,19 @@ def test_the_measure_that_the_ratings_were_made_from_agrees_and_a_random_one_doe
     assert other.spearman_interval[0] < 0 < other.spearman_interval[1]
 
 
+@pytest.mark.parametrize(("n_listeners", "n_items"), [(4, 5), (5, 4)])
+def test_few_listeners_or_excerpts_give_an_agreement_without_interval(n_listeners, n_items):
+    rng = np.random.default_rng(14)
+    key = key_with_measures(rng, items=n_items)
+    listeners = [
+        Listener(
+            str(i), {name: {f"model {m}": float(rng.integers(100)) for m in range(4)} for name in key.items.values()}
+        )
+        for i in range(n_listeners)
+    ]
+    assert {each.spearman_interval for each in compare_measures(listeners, key)} == {None}
+
+
 def test_rank_correlations_are_those_of_scipy():
     rng = np.random.default_rng(13)
     key = key_with_measures(rng)

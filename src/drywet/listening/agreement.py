@@ -12,6 +12,7 @@ from drywet.listening.design import Key
 
 DRAWS = 1000
 FEWEST_CELLS = 5
+FEWEST = 5  # listeners, and excerpts, for an interval that means what it says
 LABELS = {"esr": "ESR", **{each.name: each.label for each in PANEL}}
 _SIGNED = {each.name for each in PANEL if each.better == "zero"}
 
@@ -28,7 +29,7 @@ class Agreement:
     spearman, kendall : float
         Rank correlation rho and tau-b.
     spearman_interval, kendall_interval : pair of float, optional
-        95 %, listeners and excerpts resampled together; None with fewer than two of either.
+        95 %, listeners and excerpts resampled together; None with fewer than five of either.
     """
 
     measure: str
@@ -56,7 +57,7 @@ def compare_measures(listeners: Sequence[Listener], key: Key, seed: int = 25) ->
     names = list(dict.fromkeys(name for values in by_place.values() for name in values))
     rng = np.random.default_rng(seed)
     draws = []
-    if len(listeners) > 1 and len(items) > 1:
+    if min(len(listeners), len(items)) >= FEWEST:
         draws = [
             (rng.integers(len(listeners), size=len(listeners)), rng.integers(len(items), size=len(items)))
             for _ in range(DRAWS)
