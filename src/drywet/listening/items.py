@@ -166,7 +166,9 @@ def _find(word: str, models: Mapping[str, list[RunResult]]) -> str:
     for name, runs in models.items():
         if any(word in (run.folder.name, str(run.number), run.id) for run in runs):
             return name
-    raise SettingsError(f"no model {word!r}; there are: {', '.join(models)}")
+    some = list(models)[:12]
+    more = f" and {len(models) - len(some)} more" if len(models) > len(some) else ""
+    raise SettingsError(f"no model {word!r}; there are: {', '.join(some)}{more}")
 
 
 def _mean_esr(runs: Sequence[RunResult]) -> float:
