@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers import require_program
 
 from drywet import audio, files, signals
 from drywet.dataset import Chain, Manifest, Pair, Recording, write_manifest
@@ -72,3 +73,14 @@ def small_dataset(tmp_path_factory):
             )
     manifest = Manifest(name="small", device="little pedal", chain=Chain(sample_rate=RATE), recording=recordings)
     return write_manifest(folder, manifest)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, started once; each test opens its own pages."""
+    path = require_program("chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

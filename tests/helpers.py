@@ -1,10 +1,35 @@
-"""What tests need from the machine they run on."""
+"""What several test modules use: an effect, waiting for a page, and what the machine has to offer."""
 
 import ctypes.util
 import os
 import shutil
+import time
 
 import pytest
+
+
+class Recorded:
+    """Plays a given wet signal back, whatever comes in: an Effect with a known error."""
+
+    sample_rate, latency, controls = 44_100, 0, {}
+
+    def __init__(self, wet):
+        self.wet = wet
+
+    def reset(self):
+        self.position = 0
+
+    def process(self, dry, controls):
+        self.position += len(dry)
+        return self.wet[self.position - len(dry) : self.position]
+
+
+def wait_until(page, condition, seconds=60):
+    """Poll a page of the ``browser``, because our pages' policy forbids the eval() that playwright's waiting needs."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, f"never became true: {condition}"
+        page.wait_for_timeout(50)
 
 
 def require_program(name):

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers import Recorded
 
 from drywet import files, signals
 from drywet.dataset import Pair
@@ -16,22 +17,6 @@ FIRST = {
     "esr_pre_emphasised", "esr_a_weighted", "dc", "null_depth_db", "mrstft", "log_mel", "loudness_difference_lu",
     "crest_difference_db", "centroid_difference_percent", "transient_esr", "noise_to_mask_db",
 }  # fmt: skip
-
-
-class Recorded:
-    """Plays a given wet signal back: an Effect with a known error."""
-
-    sample_rate, latency, controls = RATE, 0, {}
-
-    def __init__(self, wet):
-        self.wet = wet
-
-    def reset(self):
-        self.position = 0
-
-    def process(self, dry, controls):
-        self.position += len(dry)
-        return self.wet[self.position - len(dry) : self.position]
 
 
 def measured(name):

@@ -4,11 +4,10 @@ import base64
 import json
 import shutil
 import threading
-import time
 
 import numpy as np
 import pytest
-from helpers import require_program
+from helpers import wait_until
 
 from drywet import measures
 from drywet.listening import analyze_answers, make_server, parse_answers, read_answers
@@ -28,16 +27,6 @@ NUMBERED = """(rate, frames, count) => {
   }
   return [context, new drywet.Deck(context, buffers)];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = require_program("chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -64,14 +53,6 @@ def visit(browser):
 
 def page_of(folder, seed=5):
     return f"{(folder / 'page' / 'index.html').as_uri()}#seed={seed}"
-
-
-def wait_until(page, condition, seconds=60):
-    """Poll, because the page's own policy forbids the eval() that playwright's waiting needs."""
-    deadline = time.monotonic() + seconds
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, f"never became true: {condition}"
-        page.wait_for_timeout(50)
 
 
 # Samples by way of text, which is quicker than a list of numbers.
