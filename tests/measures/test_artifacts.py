@@ -116,5 +116,7 @@ def test_what_is_not_finite_is_refused():
     for measured in (measures.silence, measures.dc_drift, measures.step_response):
         with pytest.raises(SignalError):
             measured(broken, RATE)
+    with pytest.raises(SignalError, match="predicted holds NaN"):
+        measures.clicks(np.ones(RATE), broken, RATE)
     with pytest.raises(SignalError, match="silent"):
-        measures.clicks(np.zeros(RATE), broken, RATE)
+        measures.clicks(np.zeros(RATE), np.ones(RATE), RATE)

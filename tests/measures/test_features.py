@@ -41,6 +41,13 @@ def test_the_centroid_of_white_noise_is_half_the_nyquist_frequency_and_of_silenc
     np.testing.assert_array_equal(measures.centroid_hz(np.zeros(RATE), RATE), 0)
 
 
+def test_what_no_ear_hears_does_not_brighten():
+    rate = 192_000
+    time = np.arange(rate // 2) / rate
+    low, ultrasound = (np.sin(2 * np.pi * f * time) for f in (1000, 40_000))
+    assert measures.centroid_difference_percent(low, low + ultrasound, rate).percentile_95 < 1
+
+
 def test_frames_follow_the_signal_in_time():
     found = measures.rms_db(np.concatenate([sine(400), 0.1 * sine(400)]), RATE)
     assert found[0] - found[-1] == pytest.approx(20, abs=0.01)

@@ -14,8 +14,8 @@ FLOAT_NOISE = 1e-14  # rounding of float32 against the signal, -140 dB: an ASR b
 class ExactSine:
     """A frequency with a whole number of periods in the samples that are analysed, so that nothing leaks in its DFT.
 
-    The length N is prime. The harmonics m of bin k, folded at half the sample rate, then fall on different bins up to
-    about the N-th, and none that is folded falls on one that is not (Sato & Smith, DAFx 2025).
+    The length N is prime. A harmonic that is folded at half the sample rate then falls on the bin of none that is not, up
+    to about the N-th (Sato & Smith, DAFx 2025).
     """
 
     bin: int

