@@ -65,6 +65,7 @@ def test_the_figures_of_test_signals_are_kept_in_the_run_folder(model, tmp_path)
     [
         ([], "give a dry and a wet file"),
         (["--device", "sd1"], "belong to --full"),
+        (["dry.wav", "wet.wav", "--dataset", "set"], "not both"),
         (["--full", "--knob", "presence=0.5"], "no knob named 'presence'"),
         (["--full", "--device", "big-muff"], "no circuit named 'big-muff'"),
     ],

@@ -1,30 +1,15 @@
 import numpy as np
 import pytest
+from helpers import Recorded
 
 from drywet import audio, files
-from drywet.dataset import Chain, Manifest, Pair, Recording, write_manifest
+from drywet.dataset import Chain, Dataset, Manifest, Pair, Recording, write_manifest
 from drywet.errors import SignalError
 from drywet.evaluation import Clip, clip_of_files, evaluate, score
 from drywet.evaluation import test_clips as clips_for_test
 from drywet.evaluation.evaluate import safe_name
 
 RATE = 44_100
-
-
-class Recorded:
-    """Plays a given wet signal back, whatever comes in: an Effect with a known error."""
-
-    sample_rate, latency, controls = RATE, 0, {}
-
-    def __init__(self, wet):
-        self.wet = wet
-
-    def reset(self):
-        self.position = 0
-
-    def process(self, dry, controls):
-        self.position += len(dry)
-        return self.wet[self.position - len(dry) : self.position]
 
 
 @pytest.fixture
@@ -131,6 +116,13 @@ def test_the_same_music_at_several_positions_has_several_names(small_dataset):
     ]
 
 
+def test_two_takes_at_one_position_keep_their_own_rows(small_dataset):
+    dataset = Dataset(small_dataset.folder)
+    takes = [dataset.manifest.recording[0].model_copy(update={"id": f"take {i}", "role": "test"}) for i in (1, 2)]
+    dataset.manifest = dataset.manifest.model_copy(update={"recording": takes})
+    assert [clip.name for clip in clips_for_test(dataset, {})] == ["track, take 1", "track, take 2"]
+
+
 def test_what_cannot_be_scored_is_refused(clip, pair):
     with pytest.raises(SignalError, match="44100 Hz, but the model was made for 48000 Hz"):
         effect = Recorded(pair.wet)
@@ -141,12 +133,26 @@ def test_what_cannot_be_scored_is_refused(clip, pair):
     silent = Clip("rest", Pair(pair.dry, 0 * pair.wet, RATE), clip.dry_path, clip.wet_path)
     with pytest.raises(SignalError, match="silent"):
         score(Recorded(pair.wet), silent)
+    short = Clip("a click", pair[RATE : RATE + 300], clip.dry_path, clip.wet_path)
+    with pytest.raises(SignalError, match="clip 'a click': a clip of 300 samples is too short"):
+        score(Recorded(pair.wet), short)
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "..", "", "c:\\x", "<script>"])
+def test_clips_whose_names_are_alike_do_not_overwrite_each_other(pair, tmp_path):
+    part = pair[:2000]
+    clips = [Clip(name, part, tmp_path / "d.wav", tmp_path / "w.wav") for name in ("a-2", "a", "A", "a", "a?", "a_")]
+    rows = evaluate(Recorded(part.wet), clips, tmp_path / "run")
+    assert len({row["predicted"].casefold() for row in rows}) == 6
+    assert len(list((tmp_path / "run" / "renders").iterdir())) == 6
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "a/b", "..", "", "c:\\x", "<script>", 200 * "\N{GUITAR}", 200 * "é"]
+)
 def test_hostile_clip_names_stay_in_the_folder(name, tmp_path):
     path = (tmp_path / f"{safe_name(name)}.wav").resolve()
     assert path.parent == tmp_path
+    path.write_bytes(b"")  # and can be written
 
 
 def test_a_part_of_a_late_recording_is_scored_in_its_place(pair, tmp_path):

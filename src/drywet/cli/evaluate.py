@@ -39,6 +39,8 @@ def evaluate(
 
     if (device or knob) and not full:
         raise SettingsError("--device and --knob belong to --full")
+    if dry is not None and dataset is not None:
+        raise SettingsError("give two files or --dataset FOLDER, not both")
     if dry is None and dataset is None and not full:
         raise SettingsError("give a dry and a wet file, or --dataset FOLDER; or --full alone, for test signals only")
     effect = load_effect(run)
@@ -96,6 +98,9 @@ def _probe(
         probes = evaluation.probe(effect, device, lambda share: stage.update(0, min(share, 0.99)))
         stage.update(1, 1.0)
     if run.is_dir():
+        probes["model_sha256"] = files.sha256(
+            run / "best.safetensors"
+        )  # so that a report knows whether they are its model's
         files.write_json(run / evaluation.PROBES, probes)
         common.stderr.print(f"written: {run / evaluation.PROBES}")
     return probes
@@ -174,12 +179,9 @@ def _print_words(rows: list[dict[str, Any]]) -> None:
     if worst["esr_noise_limit"] is None:
         say(f"noise-limited best: {worst['noise_limit_from']}")
     else:
-        above = (
-            f", {decibels(worst['esr'] / worst['esr_noise_limit']):.1f} dB below the model's"
-            if worst["esr"] > 0
-            else ""
-        )
-        say(f"noise-limited best: {percent(worst['esr_noise_limit'])}{above} ({worst['noise_limit_from']})")
+        gap = decibels(worst["esr"]) - decibels(worst["esr_noise_limit"]) if worst["esr"] > 0 else 0.0
+        beside = f", {abs(gap):.1f} dB {'below' if gap > 0 else 'above'} the model's" if gap else ""
+        say(f"noise-limited best: {percent(worst['esr_noise_limit'])}{beside} ({worst['noise_limit_from']})")
     for each in PANEL:
         known = [row for row in rows if row["panel"][each.name] is not None]
         if each.hearing is None or not known:
@@ -193,7 +195,8 @@ def _print_words(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["clicks_s"]:
             times = ", ".join(f"{second:.3f}" for second in row["clicks_s"][:10])
-            say(f"clicks in {row['clip']}: {len(row['clicks_s'])}, at {times} s")
+            more = ", ..." if row["panel"]["clicks"] > 10 else ""
+            say(f"clicks in {row['clip']}: {row['panel']['clicks']:.0f}, at {times}{more} s")
     say("None of these limits comes from a listening test of pedals. Where it matters, listen.")
 
 

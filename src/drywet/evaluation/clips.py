@@ -29,7 +29,8 @@ class Clip:
 def test_clips(dataset: Dataset, controls: Mapping[str, str | float]) -> list[Clip]:
     """The test recordings of ``dataset`` with these knob positions, in the manifest's order.
 
-    Where the same music was recorded at several positions, the clips' names say which: ``chords at drive 9:00``.
+    Where the same music was recorded at several positions, the clips' names say which: ``chords at drive 9:00``; where
+    there are several recordings at one position, their names end with the recording's id.
     """
     recordings = dataset.recordings("test", controls)
     return [
@@ -51,7 +52,8 @@ def _name(recording: Recording, recordings: list[Recording]) -> str:
     same = [other.movements() for other in recordings if other.clip == recording.clip]
     own = recording.movements()
     differing = {name: recording.controls[name] for name in own if any(own[name] != other.get(name) for other in same)}
-    return f"{recording.clip} at {knobs.describe_all(differing)}" if differing else recording.clip
+    name = f"{recording.clip} at {knobs.describe_all(differing)}" if differing else recording.clip
+    return f"{name}, {recording.id}" if same.count(own) > 1 else name
 
 
 def clip_of_files(

@@ -28,15 +28,22 @@ def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
     samples (positive: the prediction trails), ``esr_published_compatible`` (one sample late, as the published study
     compared), ``esr_linear`` (the best FIR filter of 512 taps on this very clip), ``mse`` and ``mae``.
     ``esr_noise_limit`` is the best that noise allows, None where ``noise_limit_from`` says why it is not known. ``panel``
-    holds the measures of :data:`drywet.evaluation.PANEL`, ``clicks_s`` the times of clicks in s. ``controls`` says
-    where the knobs stood in the recording: rotations, or [seconds, rotation] breakpoints. Those that the effect has
-    stand or move there too; its others stay at their defaults.
+    holds the measures of :data:`drywet.evaluation.PANEL`, ``clicks_s`` the times of the first 100 clicks in s.
+    ``controls`` says where the knobs stood in the recording: rotations, or [seconds, rotation] breakpoints. Those that
+    the effect has stand or move there too; its others stay at their defaults.
 
     Raises
     ------
     SignalError
-        If the clip's sample rate is not the effect's, the clip is silent, or the prediction is not finite.
+        If the clip's sample rate is not the effect's, the clip is silent or too short, or the prediction is not finite.
     """
+    try:
+        return _score(effect, clip)
+    except SignalError as error:
+        raise SignalError(f"clip {clip.name!r}: {error}") from error
+
+
+def _score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
     pair = clip.pair
     if pair.sample_rate != effect.sample_rate:
         raise SignalError(
@@ -48,7 +55,7 @@ def score(effect: Effect, clip: Clip) -> tuple[dict[str, Any], np.ndarray]:
     part = slice(clip.start, clip.stop)
     predicted = render(effect, pair.dry, controls)[part]
     if not np.isfinite(predicted).all():
-        raise SignalError(f"{clip.name}: the prediction holds NaN or infinity; the model has diverged")
+        raise SignalError("the prediction holds NaN or infinity; the model has diverged")
     dry, wet = pair.dry[part], pair.wet[part]
     if not wet.any():
         raise SignalError(f"{clip.wet_path}: the part under evaluation is silent, so its error ratio is undefined")
@@ -92,8 +99,9 @@ def evaluate(effect: Effect, clips: Sequence[Clip], folder: Path | str | None = 
         if folder is not None:
             folder = Path(folder)
             name = safe_name(clip.name)
-            name = name if name not in taken else f"{name}-{len(rows)}"
-            taken.add(name)
+            while name.casefold() in taken:  # some systems do not tell Lead.wav from lead.wav
+                name = f"{name}-{len(rows)}"
+            taken.add(name.casefold())
             predicted_path = folder / "renders" / f"{name}.wav"
             row["clipped"] = audio.write(predicted_path, predicted, clip.pair.sample_rate)
             for key, path in (("dry", clip.dry_path), ("wet", clip.wet_path), ("predicted", predicted_path)):
@@ -118,8 +126,8 @@ def evaluate_study(
 
 
 def safe_name(name: str) -> str:
-    """``name`` as a file name: nothing that leaves the folder or that a system objects to."""
-    return re.sub(r"[^\w.-]+", "_", name).strip(".") or "clip"
+    """``name`` as a file name: nothing that leaves the folder or that a system objects to, and not too long."""
+    return re.sub(r"[^\w.-]+", "_", name).strip(".")[:50] or "clip"  # 50 characters have at most 200 bytes
 
 
 def _evaluate_one(task: tuple[Path, Path], tell: Any) -> list[dict[str, Any]]:
