@@ -1,4 +1,4 @@
-"""A complete, plausible study folder made of numbers alone, for tests of analysis and report.
+"""A complete, plausible study folder, or one run, made of numbers alone, for tests of analysis and report.
 
 The error of every prediction is scaled so that its ESR is the one planned, so the expected figures are known.
 """
@@ -175,3 +175,39 @@ def write_run(run, number, identity, chosen, clips, dry, wet, sample_rate, rng, 
         },
     )  # fmt: skip
     return run
+
+
+def write_own_run(folder):
+    """What ``drywet train dry.wav wet.wav`` leaves: the clip is the last part of one long file, named absolutely."""
+    rng, rate = np.random.default_rng(1), 8000
+    dry = plucked_riff(3.0, rate, rng)
+    wet = distort(dry, 8.0)
+    start, stop = 2 * rate, 3 * rate
+    run = folder / "run"
+    audio.write(folder / "dry.wav", dry, rate)
+    audio.write(folder / "wet.wav", wet, rate)
+    audio.write(run / "renders/held-out.wav", predict(wet[start:stop], 0.01, rng), rate)
+    write_json(run / "config.json", {"format": 1, "id": "ab", "name": "dry to wet", "settings": {"seed": 3}})
+    write_json(run / "provenance.json", {"status": "finished", "train_seconds": 61.0, "parameters": 1234})
+    write_json_lines(run / "log.jsonl", log_rows(0.01, 0.005, rng))
+    write_json_lines(
+        run / "evaluation.jsonl",
+        [
+            {
+                "clip": "held-out", "esr": 0.01, "esr_linear": 0.1, "seconds": 1.0, "sample_rate": rate,
+                "dry": str(folder / "dry.wav"), "wet": "../wet.wav", "predicted": "renders/held-out.wav",
+                "start": start, "stop": stop,
+            }
+        ],
+    )  # fmt: skip
+    return run
+
+
+# What probes.json of a run holds.
+PROBES = {
+    "aliasing": {"levels_dbfs": [-6.0], "frequency_hz": [261.6, 523.3], "asr": [[1e-9, 1e-6]]},
+    "harmonics": {
+        "frequency_hz": [82.4], "levels_dbfs": [-20.0, 0.0], "level_db": [[[-20.0, -60.0, None], [0.0, -20.0, None]]]
+    },
+    "faults": [{"probe": "after_burst", "seconds": 1.5, "text": "<script>window.pwned=1</script> still sounds"}],
+}  # fmt: skip

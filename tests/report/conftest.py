@@ -1,14 +1,36 @@
 import json
+import re
 import shutil
+from contextlib import contextmanager
 
 import pytest
-from fake_study import FACTORS, write_json, write_json_lines, write_study
+from fake_study import FACTORS, PROBES, write_json, write_json_lines, write_own_run, write_study
 
 from drywet.files import write_text
-from drywet.report import build_study_report
+from drywet.report import build_run_report, build_study_report
 from drywet.report.page import Page, Picture
 
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 KNOB = [{"name": "gain", "setting": "controls.drive", "levels": ["Low", "Mid"]}]
+
+
+@contextmanager
+def drawn(is_wanted):
+    """Inside, a page draws the figures with a wanted name and has empty pictures for the others: most time goes there."""
+    draw = Page.picture
+
+    def sketch(page, name, alt, *_):
+        for ending in (".svg", "-narrow.svg", ".pdf"):
+            page.written.add(page.out / f"figures/{name}{ending}")
+            write_text(page.out / f"figures/{name}{ending}", EMPTY)
+        return Picture(name, alt, (1, 1), (1, 1))
+
+    def picture(page, name, *rest):
+        return (draw if is_wanted(name) else sketch)(page, name, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Page, "picture", picture)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -22,20 +44,16 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def report(study):
-    return build_study_report(study)
+    """Of the figures of clips only those of the first one are drawn; the others would show nothing new."""
+    with drawn(lambda name: not re.search("-0[1-9]$", name)):
+        return build_study_report(study)
 
 
 @pytest.fixture
-def undrawn(monkeypatch):
-    """Pages with empty files for figures, whose drawing takes most of the time, for tests of everything else."""
-
-    def sketch(page, name, alt, draw, *arguments):
-        for ending in (".svg", "-narrow.svg", ".pdf"):
-            page.written.add(page.out / f"figures/{name}{ending}")
-            write_text(page.out / f"figures/{name}{ending}", "")
-        return Picture(name, alt, (1, 1), (1, 1))
-
-    monkeypatch.setattr(Page, "picture", sketch)
+def undrawn():
+    """Pages without figures, for tests of everything else."""
+    with drawn(lambda name: False):
+        yield
 
 
 HOSTILE = [
@@ -71,5 +89,21 @@ def hostile_study(folder):
 
 @pytest.fixture(scope="session")
 def hostile_report(tmp_path_factory):
+    """Figures of clips are not drawn: no name is in them."""
     folder = tmp_path_factory.mktemp("hostile")
-    return build_study_report(hostile_study(folder), folder / "out")
+    with drawn(lambda name: not re.search("-[0-9]+$", name)):
+        return build_study_report(hostile_study(folder), folder / "out")
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_own_run(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def run_report(tmp_path_factory):
+    """Of a run with test signals. Figures of clips are those of a study, and not drawn."""
+    run = write_own_run(tmp_path_factory.mktemp("run"))
+    write_json(run / "probes.json", PROBES)
+    with drawn(lambda name: not re.search("-[0-9]+$", name)):
+        return build_run_report(run)

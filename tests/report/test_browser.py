@@ -1,47 +1,27 @@
 """The reports in a real browser, opened as files."""
 
-import time
-
 import pytest
-from helpers import require_program
-
-from drywet.report import build_run_report
+from helpers import wait_until
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
-def wait_until(page, condition, seconds=10):
-    """Poll, because the page's own policy forbids the eval() that playwright's waiting needs."""
-    deadline = time.monotonic() + seconds
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, f"never became true: {condition}"
-        page.wait_for_timeout(50)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = require_program("chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def visit(browser):
-    """Open a page as a file; afterwards it must have complained about nothing and asked no other host."""
+    """Open a page as a file, with all its ``pictures`` or those on the screen; afterwards it must have complained about
+    nothing and asked no other host."""
     pages, complaints, requests = [], [], []
 
-    def visit(path, viewport=WIDE, **options):
-        page = browser.new_page(viewport=viewport, **options)
+    def visit(path, viewport=WIDE, pictures=False):
+        page = browser.new_page(viewport=viewport)
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(path.as_uri())
-        page.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
-        wait_until(page, "[...document.images].every(image => image.complete)")
+        if pictures:
+            page.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+            wait_until(page, "[...document.images].every(image => image.complete)")
         pages.append(page)
         return page
 
@@ -53,7 +33,7 @@ def visit(browser):
 
 
 def test_every_picture_and_every_player_can_be_read(visit, report):
-    page = visit(report)
+    page = visit(report, pictures=True)
     assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
     wait_until(page, "[...document.querySelectorAll('audio')].every(audio => audio.duration > 1.9)")
     assert page.locator("audio").count() == 4
@@ -159,18 +139,18 @@ def test_print_leaves_out_what_paper_cannot_do(visit, report):
 @pytest.mark.parametrize("viewport", [PHONE, WIDE], ids=["phone", "desk"])
 def test_nothing_is_wider_than_the_screen(visit, report, hostile_report, viewport):
     for path in (report, hostile_report):
-        page = visit(path, viewport)
+        page = visit(path, viewport, pictures=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
 def test_a_phone_gets_the_narrow_figures(visit, report):
-    page = visit(report, PHONE)
+    page = visit(report, PHONE, pictures=True)
     assert page.locator("figure img").first.evaluate("image => image.currentSrc").endswith("-narrow.svg")
 
 
-def test_the_report_of_one_run_opens_too(visit, study, tmp_path):
-    page = visit(build_run_report(next((study / "runs").iterdir()), tmp_path), PHONE)
-    wait_until(page, "[...document.querySelectorAll('audio')].every(audio => audio.duration > 1.9)")
+def test_the_report_of_one_run_opens_too(visit, run_report):
+    page = visit(run_report, PHONE)
+    wait_until(page, "[...document.querySelectorAll('audio')].every(audio => audio.duration > 0.9)")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.get_by_role("heading", name="Loss curve").is_visible()
 

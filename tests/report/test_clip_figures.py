@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from drywet.report.harmonics import partials, steadiest_note
-from drywet.report.spectra import spectrogram_db
-from drywet.report.transfer import level_db, median_in_steps
-from drywet.report.waveforms import Waveforms
+from drywet.report.spectra import draw_spectra, draw_spectrograms, spectrogram_db
+from drywet.report.transfer import draw_transfer, level_db, median_in_steps
+from drywet.report.waveforms import Waveforms, draw_waveforms
 
 RATE = 44_100
 
@@ -64,3 +64,12 @@ def test_the_steady_note_is_taken_not_the_chord_beside_it():
 def test_noise_holds_no_note():
     noise = np.random.default_rng(1).standard_normal(RATE).astype(np.float32)
     assert steadiest_note(Waveforms(noise, noise, noise, RATE)) is None
+
+
+@pytest.mark.parametrize("length", [1, 600])
+def test_the_shortest_clips_are_drawn_too(length):
+    click = np.eye(1, length)[0].astype(np.float32)
+    waves = Waveforms(click, click, 0 * click, RATE)
+    for draw in (draw_waveforms, draw_spectra, draw_spectrograms, draw_transfer):
+        assert draw(waves).axes
+    assert steadiest_note(waves) is None

@@ -1,41 +1,15 @@
+import hashlib
 import json
 
 import numpy as np
 import pytest
-from fake_study import distort, log_rows, plucked_riff, predict, write_json, write_json_lines, write_study
+from fake_study import PROBES, write_json, write_json_lines, write_study
 
 from drywet import audio
 from drywet.errors import RunError
 from drywet.report import build_run_report
 from drywet.report.page import format_code
 from drywet.report.waveforms import loudest
-
-
-@pytest.fixture
-def run(tmp_path):
-    """What ``drywet train dry.wav wet.wav`` leaves: the clip is the last part of one long file, named absolutely."""
-    rng, rate = np.random.default_rng(1), 8000
-    dry = plucked_riff(3.0, rate, rng)
-    wet = distort(dry, 8.0)
-    start, stop = 2 * rate, 3 * rate
-    folder = tmp_path / "run"
-    audio.write(tmp_path / "dry.wav", dry, rate)
-    audio.write(tmp_path / "wet.wav", wet, rate)
-    audio.write(folder / "renders/held-out.wav", predict(wet[start:stop], 0.01, rng), rate)
-    write_json(folder / "config.json", {"format": 1, "id": "ab", "name": "dry to wet", "settings": {"seed": 3}})
-    write_json(folder / "provenance.json", {"status": "finished", "train_seconds": 61.0, "parameters": 1234})
-    write_json_lines(folder / "log.jsonl", log_rows(0.01, 0.005, rng))
-    write_json_lines(
-        folder / "evaluation.jsonl",
-        [
-            {
-                "clip": "held-out", "esr": 0.01, "esr_linear": 0.1, "seconds": 1.0, "sample_rate": rate,
-                "dry": str(tmp_path / "dry.wav"), "wet": "../wet.wav", "predicted": "renders/held-out.wav",
-                "start": start, "stop": stop,
-            }
-        ],
-    )  # fmt: skip
-    return folder
 
 
 def test_the_headline_says_the_esr_in_words(run, undrawn):
@@ -66,7 +40,7 @@ def test_wet_that_trails_in_its_file_is_heard_where_it_was_scored(run, tmp_path,
         np.testing.assert_allclose(heard, whole[2 * rate + late :][: rate - 40], atol=2**-15)
 
 
-def test_a_run_without_scores_is_reported_as_far_as_it_went(run):
+def test_a_run_without_scores_is_reported_as_far_as_it_went(run, undrawn):
     (run / "evaluation.jsonl").unlink()
     (run / "provenance.json").unlink()
     text = build_run_report(run).read_text()
@@ -100,24 +74,13 @@ def test_the_loudest_stretch_is_found_where_it_was_planted():
     assert loudest(signal, 2000) == 0
 
 
-PROBES = {
-    "aliasing": {"levels_dbfs": [-6.0], "frequency_hz": [261.6, 523.3], "asr": [[1e-9, 1e-6]]},
-    "harmonics": {
-        "frequency_hz": [82.4], "levels_dbfs": [-20.0, 0.0], "level_db": [[[-20.0, -60.0, None], [0.0, -20.0, None]]]
-    },
-    "faults": [{"probe": "after_burst", "seconds": 1.5, "text": "<script>window.pwned=1</script> still sounds"}],
-}  # fmt: skip
-
-
-def test_test_signals_show_their_faults_with_the_second(run):
-    write_json(run / "probes.json", PROBES)
-    page = build_run_report(run)
-    text = page.read_text()
+def test_test_signals_show_their_faults_with_the_second(run_report):
+    text = run_report.read_text()
     assert "after burst" in text
     assert "1.500 s" in text
     assert "<script>window" not in text
     for name in ("probe-aliasing", "probe-harmonics", "transfer-00", "spectrograms-00", "spectra-00"):
-        assert (page.parent / f"figures/{name}.pdf").is_file()
+        assert (run_report.parent / f"figures/{name}.pdf").is_file()
 
 
 def test_damaged_probes_are_refused_by_name(run):
@@ -127,8 +90,39 @@ def test_damaged_probes_are_refused_by_name(run):
             build_run_report(run)
 
 
+def test_units_keep_their_capitals_at_the_head_of_a_sentence(run, undrawn):
+    rows = [{"update": i, "epoch": i, "validation_esr": esr} for i, esr in enumerate((0.01, 0.5), 1)]
+    write_json_lines(run / "log.jsonl", rows)
+    assert "<p>Validation ESR rose 17 dB above its best by update 2. The" in build_run_report(run).read_text()
+
+
 def test_a_run_from_before_there_was_a_panel_is_reported_without_it(run, undrawn):
     assert 'id="panel"' not in build_run_report(run).read_text()
+
+
+def test_test_signals_of_an_earlier_model_are_not_shown(run, undrawn):
+    (run / "best.safetensors").write_bytes(b"the model of today")
+    for sha256, shown in (("e1" * 32, False), (hashlib.sha256(b"the model of today").hexdigest(), True)):
+        write_json(run / "probes.json", PROBES | {"model_sha256": sha256})
+        text = build_run_report(run).read_text()
+        assert ('id="probes"' in text, "an earlier model of this run" in text) == (shown, not shown)
+
+
+def test_a_page_that_may_be_sent_to_anybody_names_no_folder_of_this_machine(run, undrawn):
+    """One sound is damaged, one has another rate, one trails by more than there is: each is named by its file alone."""
+    (row,) = (json.loads(line) for line in (run / "evaluation.jsonl").read_text().splitlines())
+    (run.parent / "damaged.wav").write_bytes(b"RIFF")
+    audio.write(run.parent / "fast.wav", np.ones(1000, np.float32) / 2, 16_000)
+    changes = {"no sound": {"wet": "../none.wav"}, "damaged": {"dry": str(run.parent / "damaged.wav")},
+               "fast": {"dry": "../fast.wav"}, "late": {"latency": 10**6}}  # fmt: skip
+    write_json_lines(run / "evaluation.jsonl", [row | {"clip": name} | change for name, change in changes.items()])
+    page = build_run_report(run)
+    text = page.read_text()
+    for name in changes:
+        assert f"clip &#39;{name}&#39;: " in text
+    assert "none.wav: no such file" in text
+    for path in page.parent.iterdir():
+        assert path.is_dir() or str(run.parent).encode() not in path.read_bytes()
 
 
 def test_the_panel_says_what_is_worth_hearing(run, undrawn):

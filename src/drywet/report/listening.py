@@ -39,6 +39,7 @@ def choose_models(results: StudyResults, heard: Audio = 3) -> list[Choice]:
         ordered = sorted(runs, key=lambda run: run.mean_esr)
         last = len(ordered) - 1
         wanted = heard if isinstance(heard, int) else {"all": len(ordered), "best": 1, "none": 0}[heard]
+        wanted = min(wanted, len(ordered))
         for place in dict.fromkeys(i * last // max(1, wanted - 1) for i in range(wanted)):
             rank = "best" if place == 0 else "worst" if place == last else "median" if wanted == 3 else str(place + 1)
             choices.append(Choice(group, rank, ordered[place]))

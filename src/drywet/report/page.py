@@ -67,7 +67,7 @@ class Page:
         listing, written = self.out / "files.json", {path.relative_to(self.out).as_posix() for path in self.written}
         before = read_json(listing) if listing.is_file() else []
         for name in before:
-            if re.fullmatch(r"(figures|audio)/[\w.-]+", str(name)) and name not in written:
+            if re.fullmatch(r"(figures|audio)/[\w-][\w.-]*", str(name)) and name not in written:
                 (self.out / name).unlink(missing_ok=True)
         write_json(listing, sorted(written))
         return self.out / "index.html"

@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from drywet import controls as knobs
 from drywet.errors import RunError
 from drywet.evaluation.probes import PROBES
-from drywet.files import read_json
+from drywet.files import read_json, sha256
 from drywet.report.page import Page
 from drywet.report.style import (
     LEVEL_COLOURS,
@@ -65,6 +66,8 @@ class Probes:
     harmonic_error_db: float | None
     intermodulation_error_db: float | None
     faults: tuple[Fault, ...]
+    knobs: str  # where they stood, for people
+    is_outdated: bool  # made of a model that the run no longer holds
 
 
 def read_probes(folder: Path) -> Probes | None:
@@ -86,6 +89,10 @@ def read_probes(folder: Path) -> Probes | None:
                 Fault(str(fault["probe"]).replace("_", " "), _number(fault["seconds"]), str(fault["text"]))
                 for fault in table["faults"]
             ),
+            knobs=knobs.describe_all(
+                {str(name): float(place) for name, place in (table.get("controls") or {}).items()}
+            ),
+            is_outdated=_is_outdated(folder / "best.safetensors", table.get("model_sha256")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(
@@ -187,6 +194,10 @@ def _harmonics(table: Mapping[str, Any]) -> Harmonics | None:
     if table_db.ndim != 3 or table_db.shape[:2] != (len(frequency), len(levels)) or not np.isfinite(table_db).any():
         raise ValueError(f"harmonics have shape {table_db.shape} for {len(frequency)} sines at {len(levels)} levels")
     return Harmonics(frequency, levels, table_db)
+
+
+def _is_outdated(model: Path, probed_sha256: Any) -> bool:
+    return probed_sha256 is not None and (not model.is_file() or sha256(model) != probed_sha256)
 
 
 def _number(value: Any) -> float | None:

@@ -35,6 +35,11 @@ def build_run_report(run_folder: Path | str, out: Path | str | None = None, audi
     probes = read_probes(run.folder)
     page = Page(out if out is not None else Path(run_folder) / "report")
     notes: list[str] = []
+    if probes and probes.is_outdated:
+        notes.append(
+            "Test signals: they went through an earlier model of this run. `drywet evaluate RUN --full` sends them again."
+        )
+        probes = None
     loss: Picture | None = None
     if run.log:
         loss = page.picture(

@@ -30,7 +30,7 @@ def draw_spectra(waves: Waveforms, *, narrow: bool = False) -> Figure:
             getattr(waves, name).astype(np.float64), waves.sample_rate, nperseg=length, scaling="spectrum"
         )
         level = 10 * np.log10(np.maximum(power[1:], 1e-16))
-        top = max(top, level.max())
+        top = max(top, level.max(initial=-160.0))  # one sample has no spectrum
         width = {"wet": 2.6, "dry": 0.9}.get(name, 1.3)
         opacity = 0.55 if name == "wet" else 0.95
         upper.plot(frequency[1:], level, color=SIGNAL_COLOURS[name], lw=width, alpha=opacity, label=name)

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from drywet import audio
 from drywet.analysis import ClipScore
 from drywet.dataset.pair import Pair, take_out_latency
-from drywet.errors import AudioFileError
+from drywet.errors import AudioFileError, SignalError
 from drywet.report.style import NARROW, SIGNAL_COLOURS, WIDE, new_figure
 
 SIGNALS = ("dry", "wet", "predicted", "difference")
@@ -41,18 +41,25 @@ def load_clip(score: ClipScore) -> Waveforms:
     Raises
     ------
     AudioFileError
-        If a file is missing or unreadable, or their rates or lengths disagree.
+        If a file is missing or unreadable, or their rates or lengths disagree. It names files without their folders,
+        because it is told on a page that may be sent to anybody.
     """
     signals, rates = {}, {}
     for name in ("dry", "wet", "predicted"):
         path = getattr(score, name)
         if path is None:
             raise AudioFileError(f"clip {score.clip!r}: no {name} file is named in evaluation.jsonl")
-        signals[name], rates[name] = audio.read(path)
+        try:
+            signals[name], rates[name] = audio.read(path)
+        except AudioFileError as error:
+            raise AudioFileError(f"clip {score.clip!r}: {str(error).replace(str(path), path.name)}") from error
     if len(set(rates.values())) > 1:
         raise AudioFileError(f"clip {score.clip!r}: sample rates disagree ({rates})")
     if score.latency:
-        pair = take_out_latency(Pair(signals["dry"], signals["wet"], rates["wet"]), score.latency, str(score.wet))
+        try:
+            pair = take_out_latency(Pair(signals["dry"], signals["wet"], rates["wet"]), score.latency)
+        except SignalError as error:
+            raise AudioFileError(f"clip {score.clip!r}: {error}") from error
         signals |= {"dry": pair.dry, "wet": pair.wet}
     if score.start is not None or score.stop is not None:
         part = slice(score.start, score.stop)
