@@ -78,7 +78,7 @@ def test_a_file_of_the_rtneural_players_sounds_as_in_rtneural(model, output, kno
     np.testing.assert_allclose(wet, golden(f"{output}.npy"), rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", ["lstm_12", "gru_8_skip"])
+@pytest.mark.parametrize("name", ["lstm_12", "gru_8_skip", "lstm_16_skip_gains"])
 def test_the_self_test_of_an_aidax_file_passes(name):
     file = read(GOLDEN / f"aidax/{name}.json")
     given, promised = file.self_test

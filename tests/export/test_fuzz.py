@@ -1,5 +1,6 @@
 """Ten thousand damaged model files of each format: a typed error or a model that plays, never a crash, a hang or a flood."""
 
+import json
 import resource
 import signal
 
@@ -9,6 +10,7 @@ from mutated_models import mutate, rng, tiny_files
 
 from drywet.engine import read_bytes
 from drywet.errors import ModelFileError
+from drywet.export import protobuf
 
 FILES = 10_000
 CPU_SECONDS = 1.0  # for one file
@@ -69,6 +71,30 @@ def test_a_damaged_file_is_a_typed_error_or_a_model_that_plays(name, tiny, patie
     assert grown < LARGEST_MB
 
 
+def safetensors_of_one_place(tensors):
+    """A megabyte that is named two thousand times."""
+    entry = {"dtype": "F32", "shape": [1 << 18], "data_offsets": [0, 1 << 20]}
+    header = json.dumps({f"t{number}": entry for number in range(tensors)}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(1 << 20)
+
+
+def grouped_wavenet():
+    """Five hundred layers of 1024 channels in 1024 groups: a file of a million weights, a network of 500 million."""
+    array = {"input_size": 1, "condition_size": 1, "head_size": 1, "channels": 1024, "kernel_size": 1, "groups_input": 1024,
+             "dilations": [1] * 500, "activation": "Tanh", "gated": False, "head_bias": False,
+             "layer1x1": {"active": False}}  # fmt: skip
+    values = {"version": "0.7.0", "architecture": "WaveNet", "config": {"layers": [array]}, "weights": [0] * 1_600_000}
+    return json.dumps(values).encode()
+
+
+def onnx_that_grows():
+    """A hundred sums of a million numbers each."""
+    constants = [protobuf.tensor("one", np.ones(1, np.float32)), protobuf.tensor("size", np.array([1 << 20]))]
+    nodes = [protobuf.node("Expand", ["one", "size"], ["x0"], {})]
+    nodes += [protobuf.node("Add", [f"x{n}", f"x{n}"], [f"x{n + 1}"], {}) for n in range(100)]
+    return protobuf.model("x", nodes, constants, [protobuf.value_info("dry", ["T"])], [], {})
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -84,6 +110,11 @@ def test_a_damaged_file_is_a_typed_error_or_a_model_that_plays(name, tiny, patie
         (b'{"version": "0.5.4", "architecture": "Linear", "config": {"receptive_field": 1, "bias": false}, '
          b'"weights": [1, 2]}', "wants 1"),
         (b"", "no model file"),
+        (b'{"layers": "half a pair: \\ud800"}', "no Unicode"),
+        (b"\x08\x08" * 1_000_000, "fields"),
+        (safetensors_of_one_place(2000), "the tensor before it ends"),
+        (grouped_wavenet(), "weights"),
+        (onnx_that_grows(), "all results together"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_refused_with_its_reason(content, complaint):

@@ -107,9 +107,9 @@ class Stack(Network):
                 )
         if _outputs(self.layers[-1]) != 1:
             raise ModelFileError(f"the last layer gives {_outputs(self.layers[-1])} channels; the output is one signal")
-        limit(
-            sum(layer.past for layer in self.layers if isinstance(layer, Convolution)), LARGEST_FIELD, "samples of past"
-        )
+        convolutions = [layer for layer in self.layers if isinstance(layer, Convolution)]
+        limit(sum(layer.past for layer in convolutions), LARGEST_FIELD, "samples of past")
+        limit(sum(layer.past * layer.inputs for layer in convolutions), LARGEST_PAST, "samples of past in all channels")
         self.reset()
 
     @property
@@ -157,6 +157,7 @@ def ungroup(blocks: Array, groups: int) -> Array:
     outputs, inputs, taps = blocks.shape
     if groups == 1:
         return blocks
+    limit(blocks.size * groups, LARGEST_WEIGHTS, "weights, with the zeros between groups,")
     whole = np.zeros((outputs, inputs * groups, taps), blocks.dtype)
     for n in range(groups):
         rows = slice(n * outputs // groups, (n + 1) * outputs // groups)

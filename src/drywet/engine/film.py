@@ -25,7 +25,9 @@ class Film:
 
     def __post_init__(self) -> None:
         bends, spreads = len(self.bend_bias), len(self.spread_bias)
-        if self.bend.ndim != 2 or len(self.bend) != bends or self.spread.shape != (spreads, bends) or spreads % 2:
+        flat = self.bend_bias.ndim == self.spread_bias.ndim == 1
+        fit = self.bend.ndim == 2 and len(self.bend) == bends and self.spread.shape == (spreads, bends)
+        if not (flat and fit) or spreads % 2:
             raise ModelFileError(
                 f"the knobs' layers have shapes {self.bend.shape}, {self.bend_bias.shape}, {self.spread.shape} and "
                 f"{self.spread_bias.shape}, which do not fit together"

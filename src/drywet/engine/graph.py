@@ -12,7 +12,9 @@ from drywet.engine.contract import LARGEST_WEIGHTS, Array, Network, limit
 from drywet.errors import ModelFileError
 
 LARGEST_ARRAY = 1 << 21  # numbers of one result while a block is played
-_BLOCK = 512  # samples at once, so that results stay small
+LARGEST_RUN = 1 << 23  # numbers of all results together, 64 MB
+LARGEST_WORK = 1 << 28  # multiplications for the three samples that a graph is tried with
+_BLOCK = 512  # samples at once, less where results would become too large
 _MISFITS = (ValueError, IndexError, TypeError, KeyError, OverflowError, ZeroDivisionError, AttributeError)
 
 
@@ -63,24 +65,39 @@ class Graph(Network):
             for name, array in self.constants.items()
         }
         self.reset()
-        for length in (1, 3):  # a graph whose parts do not fit says so now
-            self.process(np.zeros(length), np.zeros(self.knobs))
+        # A graph whose parts do not fit says so now, and how much its results grow with each sample.
+        of_one, of_three = (self._run(np.zeros(length), np.zeros(self.knobs), LARGEST_WORK)[1] for length in (1, 3))
+        grows = [(three - one) / 2 for one, three in zip(of_one, of_three, strict=True)]
+        # An LSTM's gates are four times its result.
+        fitting = min(LARGEST_ARRAY / 4 / max([1.0, *grows]), LARGEST_RUN / 2 / max(1.0, sum(grows)))
+        self._block = max(1, min(_BLOCK, int(fitting)))
         self.reset()
 
     def reset(self) -> None:
         self._states = {name: np.zeros(shape) for name, shape in self.states.items()}
 
     def process(self, dry: Array, knobs: Array) -> Array:
-        dry = np.asarray(dry, np.float64)
-        parts = [self._run(dry[n : n + _BLOCK], np.asarray(knobs, np.float64)) for n in range(0, len(dry), _BLOCK)]
-        return np.concatenate([np.zeros(0), *parts])
+        dry, knobs, step = np.asarray(dry, np.float64), np.asarray(knobs, np.float64), self._block
+        return np.concatenate(
+            [np.zeros(0), *(self._run(dry[n : n + step], knobs)[0] for n in range(0, len(dry), step))]
+        )
 
-    def _run(self, dry: Array, knobs: Array) -> Array:
+    def _run(self, dry: Array, knobs: Array, most_work: float = math.inf) -> tuple[Array, list[int]]:
+        """Wet (T,), and how many numbers each node made."""
+        work, total, sizes = 0, 0, []
         values: dict[str, Any] = {**self._wide, **self._states, "dry": dry, "knobs": knobs, "": None}
         for node in self.nodes:
             try:
+                given = [values[name] for name in node.inputs]
+                work += _work(node, *given)
+                if work > most_work:
+                    raise ValueError(f"more than {most_work} multiplications for three samples")
                 with np.errstate(all="ignore"):
-                    results = _OPERATORS[node.operator](node.attributes, *(values[name] for name in node.inputs))
+                    results = _OPERATORS[node.operator](node.attributes, *given)
+                sizes.append(sum(result.size for result in results))
+                total += sizes[-1]
+                if total > LARGEST_RUN:
+                    raise ValueError(f"all results together are more than {LARGEST_RUN} numbers")
                 for name, result in zip(node.outputs, results, strict=False):
                     values[name] = result
             except _MISFITS as error:
@@ -95,7 +112,7 @@ class Graph(Network):
             if found.shape != shape:
                 raise ModelFileError(f"{name} of shape {shape} becomes one of {found.shape}")
             self._states[name] = found
-        return wet
+        return wet, sizes
 
     def settle(self, samples: int, knobs: Array) -> None:
         for start in range(0, samples, 2048):
@@ -114,6 +131,21 @@ class Graph(Network):
 
     def describe(self) -> str:
         return f"graph of {len(self.nodes)} nodes{f': {self.words}' if self.words else ''}"
+
+
+def _work(node: Node, *given: Any) -> int:
+    """Multiplications of an operator that weighs, and as many more as its loop is slow."""
+    if node.operator == "MatMul":
+        a, b = given
+        return a.size * (b.shape[-1] if b.ndim > 1 else 1)
+    if node.operator == "Conv":
+        x, weight = given[:2]
+        taps = weight.shape[-1]
+        return weight.size * (x.shape[-1] - (taps - 1) * node.attributes.get("dilations", [1])[0]) + 512 * taps
+    if node.operator in ("LSTM", "GRU", "RNN"):
+        x, weight, recurrent = given[:3]
+        return len(x) * (x.shape[1] * (weight.size + recurrent.size) + 4096)
+    return 0
 
 
 def _sized(*shape: int) -> tuple[int, ...]:

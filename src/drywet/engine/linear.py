@@ -110,7 +110,8 @@ class WienerHammerstein(Network):
         if self.before.ndim != 1 or self.after.ndim != 1 or not len(self.before) or not len(self.after):
             raise ModelFileError(f"impulse responses of shapes {self.before.shape} and {self.after.shape} are none")
         limit(len(self.before) + len(self.after), LARGEST_FIELD, "taps")
-        if self.knots.shape != self.values.shape or len(self.knots) < 2 or not (np.diff(self.knots) > 0).all():
+        rising = self.knots.ndim == 1 and len(self.knots) > 1 and (np.diff(self.knots) > 0).all()
+        if self.knots.shape != self.values.shape or not rising:
             raise ModelFileError(
                 f"a curve of {len(self.knots)} knots, which must increase, has {len(self.values)} values"
             )

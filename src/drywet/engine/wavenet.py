@@ -72,6 +72,8 @@ class Layer:
         if self.residual is not None and self.residual.outputs != self.conv.inputs:
             raise ModelFileError(f"the residual gives {self.residual.outputs} channels to add to {self.conv.inputs}")
         for place, film in self.films.items():
+            if place not in FILM_PLACES:
+                raise ModelFileError(f"a layer has no place {place[:40]!r}; known are {', '.join(FILM_PLACES)}")
             channels = self._channels(place)
             if film.inputs != self.mixin.shape[1] or film.past or film.outputs not in (channels, 2 * channels):
                 raise ModelFileError(f"{place} gives {film.outputs} numbers for {channels} channels")
@@ -170,8 +172,9 @@ class WaveNet(Network):
         if self.film is not None and self.film.channels != rows:
             raise ModelFileError(f"the knobs scale {self.film.channels} rows, the layers have {rows}")
         limit(self.cost(), LARGEST_WEIGHTS, "weights")
-        kept = sum(layer.conv.past * layer.conv.inputs for array in self.arrays for layer in array.layers)
-        limit(kept, LARGEST_PAST, "samples of past")
+        looking_back = [layer.conv for array in self.arrays for layer in array.layers]
+        looking_back += [*(array.head for array in self.arrays), *self.heads]
+        limit(sum(conv.past * conv.inputs for conv in looking_back), LARGEST_PAST, "samples of past in all channels")
         limit(self.receptive_field, LARGEST_FIELD, "samples of past")
         self.reset()
 

@@ -34,13 +34,14 @@ def read(path: Path | str, linear_order: str = "engine") -> ModelFile:
         if not path.is_file():
             raise ModelFileError(f"{path.parent}: holds no trained model (best.safetensors); train it first")
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ModelFileError(f"{path}: is {path.stat().st_size} bytes large, at most {MAX_FILE_BYTES} are read")
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise ModelFileError(f"{path}: no such file") from None
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise ModelFileError(f"{path}: is larger than the {MAX_FILE_BYTES} bytes that are read")
     return read_bytes(content, str(path), linear_order)
 
 

@@ -72,5 +72,13 @@ def checked_rate(node: Node, default: int) -> tuple[int, tuple[str, ...]]:
     return int(rate), ()
 
 
+def number_in(values: Mapping[str, Any], name: str) -> float | None:
+    """A finite number in what a file says about itself; None where there is none or something else."""
+    value = values.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
+        return None
+    return float(value)
+
+
 def metadata_of(root: Node) -> dict[str, Any]:
     return dict(root["metadata"].object()) if "metadata" in root else {}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from drywet.engine.activations import CURVES, Activation
-from drywet.engine.contract import LARGEST_FIELD, LARGEST_WEIGHTS, Array, Network, folded
+from drywet.engine.contract import LARGEST_FIELD, LARGEST_WEIGHTS, Array, Network, folded, limit
 from drywet.engine.convolution import Convolution, Stack, ungroup
 from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
 from drywet.engine.formats.tree import Node, Stream, numbers
@@ -20,6 +20,7 @@ from drywet.engine.wavenet import FILM_PLACES, GATES, Layer, LayerArray, WaveNet
 
 OLDEST, NEWEST = (0, 5, 0), (0, 7)
 RATE = 48_000  # what players assume where the file does not say
+ACTIVATIONS = tuple(name for name in CURVES if name not in ("Identity", "ELU"))
 PARAMETRIC = ("ConcatWaveNet", "HyperWaveNet", "ConcatLSTM")
 _MOST_CHANNELS, _MOST_TAPS, _MOST_LAYERS, _DEEPEST = 1024, 1 << 16, 512, 3
 
@@ -195,13 +196,15 @@ def _convnet(config: Node, stream: Stream) -> Stack:
 def _grouped(stream: Stream, outputs: int, inputs: int, taps: int, groups: int, node: Node) -> Array:
     if inputs % groups or outputs % groups:
         node.fail(f"{groups} groups do not divide {inputs} inputs and {outputs} outputs")
+    stream.spread += outputs * inputs * taps  # with the zeros between groups, which the file does not hold
+    limit(stream.spread, LARGEST_WEIGHTS, "weights")
     return ungroup(stream.take(outputs, inputs // groups, taps), groups)
 
 
 def _activation(node: Node) -> Activation:
     if isinstance(node.value, str):
-        return Activation(node.choice(tuple(CURVES)))
-    name = node["type"].choice(tuple(CURVES))
+        return Activation(node.choice(ACTIVATIONS))
+    name = node["type"].choice(ACTIVATIONS)
     given: list[tuple[str, Any]] = []
     if "negative_slopes" in node:
         given.append(("negative_slope", tuple(slope.number() for slope in node["negative_slopes"])))

@@ -13,7 +13,7 @@ from drywet.engine.activations import Activation
 from drywet.engine.contract import Array, Network
 from drywet.engine.convolution import Convolution, Stack
 from drywet.engine.film import Film
-from drywet.engine.formats.file import ModelFile, checked_rate
+from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
 from drywet.engine.formats.tree import Node, parse
 from drywet.engine.grey_box import GreyBox
 from drywet.engine.linear import Linear, WienerHammerstein
@@ -40,6 +40,8 @@ def read_network(texts: Mapping[str, str], tensors: Mapping[str, Array], where: 
         header["format"].fail(f"is {header['format'].value}, this drywet reads {FORMAT}")
     left = dict(tensors)
     network = _build(header["network"], NETWORKS, left, 0)
+    if isinstance(network, WaveNet) and network.outputs != 1:
+        header["network"].fail(f"has {network.outputs} outputs; one is read")
     if left:
         raise ModelFileError(f"{where}: the tensor {sorted(left)[0]!r} is named nowhere in the header")
     knobs = tuple(node.text()[:64] for node in header.get("knobs", []).list(16))
@@ -53,7 +55,7 @@ def read_network(texts: Mapping[str, str], tensors: Mapping[str, Array], where: 
         sample_rate=checked_rate(header["sample_rate"], 48_000)[0],
         settle=header.get("settle", 0).integer(0, 1 << 19),
         knobs=knobs,
-        metadata=dict(header["metadata"].object()) if "metadata" in header else {},
+        metadata=metadata_of(header),
         weight_count=sum(tensor.size for tensor in tensors.values()),
         dry_path=network.dry_gain if isinstance(network, Recurrent | Stack) else 0.0,
     )

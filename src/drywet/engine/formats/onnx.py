@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from drywet.engine.contract import LARGEST_WEIGHTS, Array
-from drywet.engine.formats.file import ModelFile, checked_rate
+from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
 from drywet.engine.formats.tree import parse
 from drywet.engine.graph import Graph, Node
 from drywet.errors import ModelFileError
@@ -15,6 +15,7 @@ from drywet.errors import ModelFileError
 OPSETS = range(13, 22)
 _FLOAT, _INT64 = 1, 7
 _MOST_NODES, _MOST_SIZES, _MOST_DIGITS = 20_000, 8, 10
+_MOST_BYTES, _MOST_FIELDS = 1 << 25, 400_000
 _VARINT, _EIGHT, _BLOCK, _FOUR = 0, 1, 2, 5
 
 
@@ -25,16 +26,34 @@ def is_onnx(content: bytes) -> bool:
 
 def read_onnx(content: bytes, where: str) -> ModelFile:
     """The graph in an ONNX file whose input is ``dry`` and whose output is ``wet``."""
+    if len(content) > _MOST_BYTES:
+        raise ModelFileError(f"{where}: is {len(content)} bytes large, at most {_MOST_BYTES} are read")
     try:
-        return _model(content, where)
+        return _model(content, _File(where))
     except (UnicodeDecodeError, OverflowError) as error:
         raise ModelFileError(f"{where}: no ONNX file ({error}); it is cut short or damaged") from None
 
 
-def _fields(data: bytes, what: str) -> Iterator[tuple[int, Any]]:
+class _File:
+    """The name that complaints begin with, and how many fields are still read: a file of nothing else has millions."""
+
+    def __init__(self, where: str):
+        self.where, self.left = where, _MOST_FIELDS
+
+    def __str__(self) -> str:
+        return self.where
+
+    def count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise ModelFileError(f"{self}: has more than the {_MOST_FIELDS} fields that are read")
+
+
+def _fields(data: bytes, what: _File) -> Iterator[tuple[int, Any]]:
     """Number and value of each field of a protobuf message: an int, or bytes."""
     at = 0
     while at < len(data):
+        what.count()
         key, at = _varint(data, at, what)
         kind = key & 7
         if kind == _VARINT:
@@ -48,7 +67,7 @@ def _fields(data: bytes, what: str) -> Iterator[tuple[int, Any]]:
         at += size
 
 
-def _varint(data: bytes, at: int, what: str) -> tuple[int, int]:
+def _varint(data: bytes, at: int, what: _File) -> tuple[int, int]:
     value = 0
     for digit in range(_MOST_DIGITS):
         if at >= len(data):
@@ -61,7 +80,7 @@ def _varint(data: bytes, at: int, what: str) -> tuple[int, int]:
     raise ModelFileError(f"{what}: holds a number that does not end; the file is cut short or damaged")
 
 
-def _gather(data: bytes, what: str) -> dict[int, list[Any]]:
+def _gather(data: bytes, what: _File) -> dict[int, list[Any]]:
     found: dict[int, list[Any]] = {}
     for number, value in _fields(data, what):
         found.setdefault(number, []).append(value)
@@ -89,7 +108,7 @@ def _text(found: dict[int, list[Any]], number: int) -> str:
     return _last(found, number, bytes, b"").decode()[:200]
 
 
-def _model(content: bytes, where: str) -> ModelFile:
+def _model(content: bytes, where: _File) -> ModelFile:
     model = _gather(content, where)
     opsets = [_gather(entry, where) for entry in _blocks(model, 8)]
     versions = [_last(entry, 2, int, 0) for entry in opsets if _text(entry, 1) in ("", "ai.onnx")]
@@ -113,7 +132,7 @@ def _model(content: bytes, where: str) -> ModelFile:
     (knobs,) = inputs.get("knobs", (0,)) if len(inputs.get("knobs", (0,))) == 1 else (-1,)
     if not 0 <= knobs <= 16:
         raise ModelFileError(f"{where}: knobs have shape {inputs['knobs']}, one axis of at most 16 is meant")
-    said = parse(notes.get("drywet", b'{"format": 1}'), where)
+    said = parse(notes.get("drywet", b'{"format": 1}'), str(where))
     if said["format"].integer(0, 1 << 30) != 1:
         said["format"].fail("is newer than this drywet, which reads 1")
     settle = said.get("settle", 0).integer(0, 1 << 19)
@@ -135,13 +154,13 @@ def _model(content: bytes, where: str) -> ModelFile:
         sample_rate=rate,
         settle=settle,
         knobs=names,
-        metadata=dict(said["metadata"].object()) if "metadata" in said else {},
+        metadata=metadata_of(said),
         notes=rate_notes,
         weight_count=sum(array.size for array in constants.values() if array.dtype.kind == "f"),
     )
 
 
-def _tensor(data: bytes, where: str) -> tuple[str, Array]:
+def _tensor(data: bytes, where: _File) -> tuple[str, Array]:
     found = _gather(data, where)
     name, kind, raw = _text(found, 8), _last(found, 2, int, 0), _last(found, 9, bytes, b"")
     shape = _sizes(found.get(1, []), where)
@@ -156,12 +175,13 @@ def _tensor(data: bytes, where: str) -> tuple[str, Array]:
     return name, array
 
 
-def _sizes(values: list[Any], where: str) -> tuple[int, ...]:
+def _sizes(values: list[Any], where: _File) -> tuple[int, ...]:
     packed: list[int] = []
     for value in values:
         if isinstance(value, bytes):
             at = 0
             while at < len(value):
+                where.count()
                 size, at = _varint(value, at, where)
                 packed.append(size)
         else:
@@ -171,14 +191,14 @@ def _sizes(values: list[Any], where: str) -> tuple[int, ...]:
     return tuple(packed)
 
 
-def _node(data: bytes, where: str) -> Node:
+def _node(data: bytes, where: _File) -> Node:
     found = _gather(data, where)
     names = [tuple(part.decode() for part in _blocks(found, number, 64)) for number in (1, 2)]
     attributes = dict(_attribute(part, where) for part in _blocks(found, 5, 64))
     return Node(_text(found, 4), names[0], names[1], attributes)
 
 
-def _attribute(data: bytes, where: str) -> tuple[str, Any]:
+def _attribute(data: bytes, where: _File) -> tuple[str, Any]:
     found = _gather(data, where)
     name, kind = _text(found, 1), _last(found, 20, int, 0)
     if kind == 1:
@@ -194,19 +214,19 @@ def _attribute(data: bytes, where: str) -> tuple[str, Any]:
     raise ModelFileError(f"{where}: the attribute {name!r} is of kind {kind}, which is not read")
 
 
-def _ints(values: list[Any], where: str) -> list[int]:
+def _ints(values: list[Any], where: _File) -> list[int]:
     if len(values) > 64 or not all(isinstance(value, int) for value in values):
         raise ModelFileError(f"{where}: a list of whole numbers holds others")
     return values
 
 
-def _float(data: bytes, where: str) -> float:
+def _float(data: bytes, where: _File) -> float:
     if len(data) != 4:
         raise ModelFileError(f"{where}: a number of {len(data)} bytes is no float")
     return float(np.frombuffer(data, "<f4")[0])
 
 
-def _value_info(data: bytes, where: str) -> tuple[str, tuple[int, ...]]:
+def _value_info(data: bytes, where: _File) -> tuple[str, tuple[int, ...]]:
     """Name and shape, -1 where a size is open."""
     found = _gather(data, where)
     kind = _gather(_last(_gather(_last(found, 2, bytes, b""), where), 1, bytes, b""), where)

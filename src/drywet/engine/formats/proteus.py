@@ -7,7 +7,7 @@ whatever ``skip`` says, and that is what is read here.
 import numpy as np
 
 from drywet.engine.contract import Array
-from drywet.engine.formats.file import ModelFile, checked_rate
+from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
 from drywet.engine.formats.tree import Node
 from drywet.engine.recurrent import GATES, CellLayer, Recurrent
 
@@ -61,7 +61,7 @@ def read_proteus(root: Node) -> ModelFile:
         knobs=_knobs(root, inputs - 1),
         notes=tuple(notes),
         weight_count=sum(_size(layer) for layer in found) + units + 1,
-        metadata=dict(root["metadata"].object()) if "metadata" in root else {},
+        metadata=metadata_of(root),
         dry_path=1.0,
     )
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from drywet.engine.activations import Activation
-from drywet.engine.contract import Array, Network, folded
+from drywet.engine.contract import LARGEST_WEIGHTS, Array, Network, folded, limit
 from drywet.engine.convolution import Convolution, Stack, ungroup
 from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
 from drywet.engine.formats.tree import Node
@@ -32,17 +32,18 @@ _ACTIVATIONS = {
 
 
 def read_rtneural(root: Node) -> ModelFile:
-    """The model in a parsed RTNeural file; its sample rate is not written there, 48 kHz is assumed."""
-    layers, notes = _layers(root)
+    """The model in a parsed RTNeural file; RTNeural knows no sample rate, drywet writes one beside the layers."""
+    layers = _layers(root)
+    rate, notes = checked_rate(root.get("sample_rate"), RATE)
     return ModelFile(
         format="rtneural",
         version="",
         architecture=_architecture(root),
         network=_network(layers),
-        sample_rate=RATE,
+        sample_rate=rate,
         settle=0,
         knobs=_knobs(root, layers),
-        notes=(*notes, f"the format knows no sample rate; {RATE} Hz is assumed"),
+        notes=notes,
         weight_count=_count(layers),
         metadata=metadata_of(root),
     )
@@ -50,7 +51,7 @@ def read_rtneural(root: Node) -> ModelFile:
 
 def read_aidax(root: Node) -> ModelFile:
     """The model in a parsed AIDA-X file, with its gains and its skip as its players of 2024 apply them."""
-    layers, notes = _layers(root)
+    layers = _layers(root)
     dry_path = float(root.get("in_skip", 0).integer(0, 1))
     before, after = (_gain(root.get(name, 0.0)) for name in ("in_gain", "out_gain"))
     rate, rate_notes = _rate(root)
@@ -62,11 +63,11 @@ def read_aidax(root: Node) -> ModelFile:
         sample_rate=rate,
         settle=AIDAX_SETTLE,
         knobs=_knobs(root, layers),
-        notes=(*notes, *rate_notes),
+        notes=rate_notes,
         weight_count=_count(layers),
         metadata=metadata_of(root),
         dry_path=dry_path * before * after,
-        self_test=_self_test(root),
+        self_test=_self_test(root, before, after),
     )
 
 
@@ -94,12 +95,13 @@ def _rate(root: Node) -> tuple[int, tuple[str, ...]]:
     return checked_rate(Node(None, root.where), RATE)
 
 
-def _self_test(root: Node) -> tuple[Array, Array] | None:
-    if "input_batch" not in root or "output_batch" not in root:
+def _self_test(root: Node, before: float, after: float) -> tuple[Array, Array] | None:
+    """The players test themselves with both gains off; here they are part of the network, so they are taken out again."""
+    if "input_batch" not in root or "output_batch" not in root or not before or not after:
         return None
     first, second = root["input_batch"], root["output_batch"]
     count = len(first.list(1 << 16))
-    return first.array(count), second.array(count)
+    return folded(first.array(count), 1 / before), folded(second.array(count), after)
 
 
 def _knobs(root: Node, layers: Sequence[Convolution | CellLayer]) -> tuple[str, ...]:
@@ -121,9 +123,8 @@ def _count(layers: Sequence[Convolution | CellLayer]) -> int:
     )
 
 
-def _layers(root: Node) -> tuple[list[Convolution | CellLayer], tuple[str, ...]]:
+def _layers(root: Node) -> list[Convolution | CellLayer]:
     inputs = _last(root["in_shape"], 17)
-    notes: list[str] = []
     layers: list[Convolution | CellLayer] = []
     for node in root["layers"].list(_MOST_LAYERS):
         kind = node["type"].choice(
@@ -146,10 +147,11 @@ def _layers(root: Node) -> tuple[list[Convolution | CellLayer], tuple[str, ...]]
             layers.append(Convolution(weight, bias.array(outputs), 1, _activation(node)))
         if kind not in ("lstm", "gru") and isinstance(layers[-1], Convolution) and layers[-1].outputs != outputs:
             node["shape"].fail(f"says {outputs} outputs, the layer has {layers[-1].outputs}")
+        limit(_count(layers), LARGEST_WEIGHTS, "weights")  # some layers have more than their file: those of zeros
         inputs = outputs
     if not layers:
         root["layers"].fail("is empty")
-    return layers, tuple(notes)
+    return layers
 
 
 def _last(node: Node, largest: int) -> int:

@@ -31,8 +31,12 @@ def parse(content: bytes, where: str) -> "Node":
         raise ModelFileError(f"{where}: has {parts} lists, objects and texts, at most {MAX_PARTS} are read")
     try:
         value = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_each_key_once, parse_constant=_no_number)
+        if b"\\u" in content:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair could be neither written nor shown
     except _Refused as error:
         raise ModelFileError(f"{where}: {error}") from None
+    except UnicodeEncodeError:
+        raise ModelFileError(f"{where}: holds a text that is no Unicode") from None
     except RecursionError:
         raise ModelFileError(f"{where}: lists in lists in lists, too deep to be a model") from None
     except ValueError as error:
@@ -178,6 +182,7 @@ class Stream:
 
     def __init__(self, values: Array, where: str):
         self.values, self.where, self.at = values, where, 0
+        self.spread = 0  # numbers that the pieces become
 
     def take(self, *shape: int) -> Array:
         """The next numbers, as this shape.
