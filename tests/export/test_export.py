@@ -77,6 +77,48 @@ def test_nothing_is_written_over_without_force(run, tmp_path):
         export(tmp_path / "x.json", "rtneural", tmp_path / "x.json", force=True)
 
 
+def test_what_stands_beside_the_file_is_not_written_over_either(run, tmp_path):
+    for name in ("x.json.proof.json", "x.json.golden-in.wav"):
+        (tmp_path / name).write_text("precious")
+        with pytest.raises(SettingsError, match=name):
+            export(run, "aidax", tmp_path / "x.json", golden=True)
+        assert (tmp_path / name).read_text() == "precious"
+        (tmp_path / name).unlink()
+    with pytest.raises(SettingsError, match="is the file that is read"):
+        export(run, "numpy", run / "best.safetensors", force=True)
+    assert not (tmp_path / "x.json").exists()
+
+
+def nam_file(path, **changes):
+    values = {"version": "0.5.4", "architecture": "Linear", "config": {"receptive_field": 8, "bias": False},
+              "weights": [1.0] * 8, "sample_rate": RATE}  # fmt: skip
+    path.write_text(json.dumps(values | changes))
+    return path
+
+
+def test_a_model_that_plays_infinity_is_not_exported(tmp_path):
+    file = nam_file(tmp_path / "loud.nam", weights=[3e38] * 8)
+    with np.errstate(over="ignore"), pytest.raises(ExportError, match="finite"):
+        export(file, "onnx", tmp_path / "x.onnx")
+    assert not list(tmp_path.glob("x.onnx*"))
+
+
+def test_absurd_labels_neither_stop_a_file_nor_take_the_others_along(tmp_path):
+    file = nam_file(tmp_path / "x.nam")
+    labels = '{"name": "mine", "gear_type": "kazoo", "loudness": 1e999, "gain": 1%s}' % ("0" * 400)
+    file.write_text(file.read_text()[:-1] + f', "metadata": {labels}}}')
+    assert "loudness" not in dict(explain(read(file)).lines)
+    export(file, "nam", tmp_path / "y.nam")
+    metadata = read(tmp_path / "y.nam").metadata
+    assert (metadata["name"], metadata["loudness"]) == ("mine", -18.0)
+    assert "gear_type" not in metadata
+
+
+def test_a_strangers_name_cannot_steer_the_terminal(tmp_path):
+    file = nam_file(tmp_path / "x.nam", metadata={"name": "\x1b[2Jgone"})
+    assert dict(explain(read(file)).lines)["says it is"] == "?[2Jgone"
+
+
 def test_a_writer_that_mixes_up_gates_is_caught_and_leaves_no_file(run, tmp_path, monkeypatch):
     def wrong(network, about):
         (layer,) = network.layers

@@ -12,6 +12,8 @@ from small_models import SMALL
 
 from drywet.effect import render
 from drywet.engine import EngineEffect, read_bytes
+from drywet.engine.activations import Activation
+from drywet.engine.convolution import Convolution, Stack
 from drywet.errors import ExportError
 from drywet.export import c_check
 from drywet.export.about import About, Labels
@@ -117,6 +119,27 @@ def test_onnxruntime_plays_the_graph_as_the_model(family, controls, noise):
         states = {name: results[f"{name}_next"] for name in states}
     expected = render(TrainedEffect(model, RATE), noise, {name: KNOBS[name] for name in controls})
     np.testing.assert_allclose(np.concatenate(parts)[700:], expected[700:], rtol=0, atol=TOLERANCE)
+
+
+def test_a_window_lstm_of_the_default_size_is_read_back_from_onnx():
+    """Its results for 512 samples at once would be more than is read."""
+    network = network_of(build(FAMILIES["window-lstm"][0]()))
+    file = read_bytes(FORMATS["onnx"].write(FORMATS["onnx"].fit(network), About(RATE)), "written")
+    dry = 0.2 * np.random.default_rng(0).standard_normal(300)
+    none = np.zeros(0)
+    np.testing.assert_allclose(file.network.process(dry, none), network.process(dry, none), rtol=0, atol=1e-9)
+
+
+def test_a_sample_rate_travels_where_the_format_has_none():
+    content = FORMATS["rtneural"].write(FORMATS["rtneural"].fit(network_of(small_model("gru"))), About(44_100))
+    assert read_bytes(content, "written").sample_rate == 44_100
+
+
+def test_a_curve_that_no_engine_of_nam_knows_is_not_written_for_it():
+    layers = (Convolution(np.ones((1, 1, 2), np.float32), np.zeros(1), 1, Activation("ELU")),
+              Convolution(np.ones((1, 1, 1), np.float32), np.zeros(1)))  # fmt: skip
+    with pytest.raises(ExportError, match="nam file cannot hold"):
+        FORMATS["nam"].fit(Stack(layers))
 
 
 @pytest.mark.parametrize("family", sorted(HOLDS["c"]))

@@ -8,7 +8,7 @@ from drywet.cli import common
 
 
 def import_model(
-    file: Path = typer.Argument(help="A model file: .nam, AIDA-X, Proteus, RTNeural or ONNX."),
+    file: Path = typer.Argument(help="A model file: .nam, AIDA-X, Proteus or RTNeural; ONNX needs no import."),
     out: Path = typer.Option(None, "--out", "-o", help="Default: the same name, ending in .safetensors."),
     size: float = typer.Option(
         None, min=0, max=1, help="Of a container of several sizes: which. Default: the full one."

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from drywet.engine.activations import Activation
 from drywet.engine.contract import Array, Network
 from drywet.engine.convolution import Convolution, Stack
 from drywet.engine.film import Film
@@ -21,6 +22,7 @@ from drywet.engine.window_lstm import WindowLSTM
 from drywet.errors import ExportError
 from drywet.export.about import About
 from drywet.export.c_parts import ACTIVATIONS, HELPERS, MAIN
+from drywet.export.nam import ELSEWHERE
 from drywet.export.proof import passage
 
 TEST_SAMPLES = 512
@@ -33,10 +35,13 @@ def fit(network: Network) -> Network:
         layers = [layer for array in network.arrays for layer in array.layers]
         if network.condition or network.heads or any(layer.films or layer.head for layer in layers):
             raise ExportError(
-                "C code is written for plain WaveNets; this one has FiLM, condition models or heads of its own"
+                "C code is written for plain WaveNets; this one has FiLM, condition models or heads of its own. "
+                f"{ELSEWHERE}"
             )
         if any(layer.gate == "blended" or layer.residual is None for layer in layers):
-            raise ExportError("C code is written for plain WaveNets; this one blends, or has layers without residual")
+            raise ExportError(
+                f"C code is written for plain WaveNets; this one blends, or has layers without residual. {ELSEWHERE}"
+            )
     if isinstance(network, WindowLSTM):
         raise ExportError(
             f"a window LSTM runs its {network.context} samples anew for every sample, which no plugin has the time for; numpy "
@@ -46,13 +51,15 @@ def fit(network: Network) -> Network:
         raise ExportError(f"C code is not written for this: {network.describe()}")
     for curve in _curves(network):
         if curve not in ACTIVATIONS:
-            raise ExportError(f"C code knows no activation {curve}; known are {', '.join(ACTIVATIONS)}")
+            raise ExportError(f"C code knows no activation {curve}; known are {', '.join(ACTIVATIONS)}. {ELSEWHERE}")
     return network
 
 
 def _curves(network: Network) -> set[str]:
     if isinstance(network, WaveNet):
-        return {layer.activation.name for array in network.arrays for layer in array.layers}
+        layers = [layer for array in network.arrays for layer in array.layers]
+        gates = {layer.second.name for layer in layers if layer.gate == "gated"}
+        return {layer.activation.name for layer in layers} | gates
     if isinstance(network, Stack):
         return {layer.activation.name for layer in network.layers if isinstance(layer, Convolution)}
     return set()
@@ -251,13 +258,16 @@ def _convolve(layer: Convolution, source: _Source, x: str, activate: bool = True
     return y
 
 
-def _bend(activation, y: str, count: int) -> str:
-    formula = ACTIVATIONS[activation.name]
+def _bend(activation: Activation, y: str, count: int) -> str:
+    return f"for (int i = 0; i < {count}; i++) {{ float v = {y}[i]; {y}[i] = {_formula(activation)}; }}"
+
+
+def _formula(activation: Activation) -> str:
+    """The curve at ``v``."""
     slope = dict(activation.numbers).get("negative_slope", 0.01)
     if isinstance(slope, tuple):
         raise ExportError("C code knows one slope for all channels of a PReLU only")
-    formula = formula.replace("SLOPE", _literal(slope, "float"))
-    return f"for (int i = 0; i < {count}; i++) {{ float v = {y}[i]; {y}[i] = {formula}; }}"
+    return ACTIVATIONS[activation.name].replace("SLOPE", _literal(slope, "float"))
 
 
 def _stack(network: Stack, source: _Source) -> None:
@@ -291,7 +301,7 @@ def _wavenet(network: WaveNet, source: _Source) -> None:
             row += rows
             source.body.append(_bend(layer.activation, z, half))
             if layer.gate == "gated":
-                gate = ACTIVATIONS[layer.second.name]
+                gate = _formula(layer.second)
                 source.body.append(
                     f"for (int i = 0; i < {half}; i++) {{ float v = {z}[{half} + i]; {z}[i] *= {gate}; }}"
                 )

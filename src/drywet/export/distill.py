@@ -93,6 +93,8 @@ def distill(
     if target.exists() and not force:
         raise SettingsError(f"{target}: exists; add --force to write over it")
     own = {name.removeprefix("model."): value for name, value in changes.items()}
+    if files.in_use(out) and not (out / "student").is_dir() and not force:
+        raise SettingsError(f"{out}: is in use, and not by this student; choose another folder, or add --force")
     check(parse(FAMILIES[family][0], own, f"--to {to}"), format, teacher.sample_rate)
     knobs = controls.resolve(settings, teacher.controls)
     dry, recorded = _audio(run, teacher)

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import drywet
 from drywet import audio, controls, files
 from drywet.effect import Effect
 from drywet.engine import EngineEffect, ModelFile, read, read_bytes
+from drywet.engine.formats.file import number_in
 from drywet.engine.recurrent import Recurrent
 from drywet.errors import ExportError, SettingsError
 from drywet.export import c_check
@@ -90,7 +92,9 @@ def export(
         If there is no usable model in ``source``.
     """
     source, out = Path(source), Path(out)
-    _refuse_overwriting(source, out, force)
+    if out.exists() and any(path.exists() and out.samefile(path) for path in (source, source / "best.safetensors")):
+        raise SettingsError(f"{out}: is the file that is read; choose another name for the result")
+    _refuse_overwriting(out, golden, force)
     file = read(source)
     effect: Effect | None = None
     if file.format == "drywet":
@@ -115,7 +119,7 @@ def write_model(
 ) -> Exported:
     """The same for a model that was read; it is compared with ``effect``, or with what the engine makes of it."""
     out, chosen = Path(out), format_named(format)
-    _refuse_overwriting(out.parent, out, force)
+    _refuse_overwriting(out, golden, force)
     turned = controls.resolve(settings, dict.fromkeys(file.knobs, 0.5))
     stood = {name: turned[name] for name in settings or {}}
     left = tuple(name for name in file.knobs if name not in stood)
@@ -147,13 +151,13 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.name}.{ending}")
 
 
-def _refuse_overwriting(source: Path, out: Path, force: bool) -> None:
+def _refuse_overwriting(out: Path, golden: bool, force: bool) -> None:
     if out.is_dir():
         raise SettingsError(f"{out}: is a folder; name the file, for example {out / 'model.nam'}")
-    if out.exists() and source.exists() and out.samefile(source):
-        raise SettingsError(f"{out}: is the file that is read; choose another name for the result")
-    if out.exists() and not force:
-        raise SettingsError(f"{out}: exists; add --force to write over it")
+    endings = ("proof.json", *(("golden-in.wav", "golden-out.wav") if golden else ()))
+    for path in (out, *(beside(out, ending) for ending in endings)):
+        if path.exists() and not force:
+            raise SettingsError(f"{path}: exists; add --force to write over it")
 
 
 def _about(
@@ -166,19 +170,16 @@ def _about(
     stood: dict[str, float],
     esr: float | None,
 ) -> About:
-    known = {key: value for key, value in file.metadata.items() if key in Labels.model_fields and value is not None}
-    try:
-        known = Labels.model_validate(known).model_dump(exclude_none=True)
-    except ValidationError:
-        known = {}
-    loudness, gain = (_number(file.metadata.get(key)) for key in ("loudness", "gain"))
+    loudness, gain = (number_in(file.metadata, key) for key in ("loudness", "gain"))
     if chosen.name == "nam" and loudness is None:
         loudness, gain = loudness_and_gain(effect, stood)
     now = datetime.datetime.now()
     return About(
         sample_rate=file.sample_rate,
         knobs=left,
-        labels=Labels.model_validate({"name": name[:200]} | known | labels.model_dump(exclude_none=True)),
+        labels=Labels.model_validate(
+            {"name": name[:200]} | _labels_in(file.metadata) | labels.model_dump(exclude_none=True)
+        ),
         loudness=loudness,
         gain=gain,
         esr=esr,
@@ -188,18 +189,23 @@ def _about(
     )
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _labels_in(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The labels in a file; what is none, such as a type of gear that NAM does not know, is left out."""
+    found: dict[str, Any] = {}
+    for name in Labels.model_fields:
+        with suppress(ValidationError):
+            found |= Labels.model_validate({name: metadata.get(name)}).model_dump(exclude_none=True)
+    return found
 
 
 def _esr(source: Path, file: ModelFile) -> float | None:
     """Mean over the clips that the run was scored on, or what the file says."""
     if source.is_dir() and (source / "evaluation.jsonl").is_file():
-        rows = [_number(row.get("esr")) for row in files.read_json_lines(source / "evaluation.jsonl")]
+        rows = [number_in(row, "esr") for row in files.read_json_lines(source / "evaluation.jsonl")]
         known = [value for value in rows if value is not None]
         return float(np.mean(known)) if known else None
     training = file.metadata.get("training")
-    return _number(training.get("validation_esr") if isinstance(training, Mapping) else file.metadata.get("esr"))
+    return number_in(training, "validation_esr") if isinstance(training, Mapping) else number_in(file.metadata, "esr")
 
 
 @dataclass(frozen=True)
@@ -235,7 +241,11 @@ def _prove(
     for position in POSITIONS if left else POSITIONS[:1]:
         expected = played(effect, stood | dict.fromkeys(left, position), dry, lead + run_in)
         wet = played(reader, dict.fromkeys(reader.controls, position), dry, run_in)
-        worst, peak = max(worst, float(np.abs(wet - expected).max())), max(peak, float(np.abs(expected).max()))
+        if not np.isfinite(expected).all():
+            raise ExportError("the model does not stay finite on the test signal, so no file can sound as it does")
+        # numpy's maximum keeps NaN, Python's drops it.
+        worst = float(np.maximum(worst, np.abs(wet - expected).max()))
+        peak = max(peak, float(np.abs(expected).max()))
     if not worst <= LARGEST_DIFFERENCE * max(1.0, peak):
         raise ExportError(
             f"read back, the {chosen.name} file differs from the model by {worst:.2g} (its peak is {peak:.2g}), more than "

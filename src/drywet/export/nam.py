@@ -18,6 +18,10 @@ from drywet.export.changes import dry_as_unit, settled
 from drywet.export.text import encode, numbers
 
 VERSION = "0.5.4"
+ACTIVATIONS = (
+    "Tanh", "Hardtanh", "Fasttanh", "ReLU", "LeakyReLU", "PReLU", "Sigmoid", "SiLU", "Hardswish", "LeakyHardtanh", "Softsign"
+)  # fmt: skip
+ELSEWHERE = "The formats onnx and numpy hold it"
 INSTEAD = "drywet distill trains an LSTM or WaveNet on what this model plays: drywet distill RUN --to lstm-24 --for nam"
 
 
@@ -35,7 +39,7 @@ def fit(network: Network) -> Network:
                 f"a .nam file has no {network.cell.upper()}; the formats aidax and rtneural do. {INSTEAD}"
             )
         if len({layer.units for layer in network.layers}) > 1:
-            raise ExportError("a .nam file has LSTM layers of one size only")
+            raise ExportError(f"a .nam file has LSTM layers of one size only. {ELSEWHERE}")
         return dry_as_unit(network)  # there is no skip connection in NAM's LSTM
     if isinstance(network, Linear):
         return network
@@ -81,9 +85,10 @@ def metadata(about: About) -> dict[str, Any]:
         found["loudness"] = about.loudness
     if about.gain is not None:
         found["gain"] = about.gain
-    # Wet trails dry by nothing: latency was taken out of the recordings before training.
-    latency = {"manual": None, "calibration": {"recommended": 0}}
-    found["training"] = {"validation_esr": about.esr, "data": {"latency": latency}}
+    found["training"] = {"validation_esr": about.esr}
+    if about.source.get("from") == "drywet":
+        # Wet trails dry by nothing: latency was taken out of the recordings before training.
+        found["training"]["data"] = {"latency": {"manual": None, "calibration": {"recommended": 0}}}
     return found | {"drywet": dict(about.source)}
 
 
@@ -113,7 +118,8 @@ def _refuse_newer(network: WaveNet) -> None:
     for what, there in newer.items():
         if there:
             raise ExportError(
-                f"this WaveNet has {what}, which only files from version 0.6 on hold; drywet writes {VERSION}"
+                f"this WaveNet has {what}, which only .nam files of 0.6 or 0.7 hold; drywet writes {VERSION}. "
+                f"{ELSEWHERE}"
             )
 
 
@@ -158,13 +164,17 @@ def _is_convnet(network: Stack) -> bool:
     if head.activation.name != "Identity" or network.knobs:
         return False
     first = blocks[0]
-    return isinstance(first, Convolution) and all(
-        isinstance(block, Convolution)
-        and block.weight.shape[2] == 2
-        and block.outputs == first.outputs
-        and block.activation == first.activation
-        and not block.activation.numbers
-        for block in blocks
+    return (
+        isinstance(first, Convolution)
+        and first.activation.name in ACTIVATIONS
+        and all(
+            isinstance(block, Convolution)
+            and block.weight.shape[2] == 2
+            and block.outputs == first.outputs
+            and block.activation == first.activation
+            and not block.activation.numbers
+            for block in blocks
+        )
     )
 
 

@@ -53,8 +53,9 @@ def _aidax(file: ModelFile) -> list[Verdict]:
     if file.sample_rate != AIDAX_RATE:
         remarks.append(f"only right in a session at {file.sample_rate} Hz, it does not resample")
     skip = file.dry_path != 0
+    old = ["in versions of 2023 the dry path has another level"] if file.dry_path not in (0, 1) else []
     return [
-        Verdict("AIDA-X", not reason, reason or "; ".join(remarks)),
+        Verdict("AIDA-X", not reason, reason or "; ".join([*remarks, *old])),
         Verdict("aidadsp-lv2", not reason, reason or "; ".join(remarks)),
         Verdict(
             "players on NeuralAudio",

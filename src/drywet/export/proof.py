@@ -1,12 +1,14 @@
 """Does the file sound as the model that was trained? The signals to find out, and the difference."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from drywet import audio, signals
 from drywet.effect import Effect, render
+from drywet.engine import EngineEffect
 
 LARGEST_DIFFERENCE = 1e-4  # of full scale, or of the peak where that is higher; a file that differs more is not kept
 LOUDNESS_RMS = 0.178  # NAM's own passage has this RMS; it is not ours to ship
@@ -47,14 +49,14 @@ def loudness_and_gain(effect: Effect, controls: Mapping[str, float] | None = Non
     """NAM's two numbers: RMS in dB on the passage, and how much compression, 0 for a straight device, 1 for a limiter.
 
     The second is the sum of the RMS at eleven input gains from 0 to 1, between that of a straight line and of a square
-    (``nam/models/base.py``). None where the model is silent.
+    (``nam/models/base.py``). None where the model is silent, or not finite.
     """
     passage = loudness_passage(effect.sample_rate)
     rms = [
         float(np.sqrt(np.mean(render(effect, gain * passage, controls).astype(np.float64) ** 2)))
         for gain in np.linspace(0.0, 1.0, 11, dtype=np.float32)
     ]
-    if rms[-1] <= 0:
+    if not 0 < rms[-1] < np.inf:
         return None, None
     most = rms[-1] * len(rms)
     return audio.amplitude_to_db(rms[-1]), (sum(rms) - most / 2) / (most / 2)
@@ -62,4 +64,6 @@ def loudness_and_gain(effect: Effect, controls: Mapping[str, float] | None = Non
 
 def played(effect: Effect, knobs: Mapping[str, float], dry: np.ndarray, run_in: int) -> np.ndarray:
     """Output (T,) for ``dry`` after ``run_in`` zeros."""
+    if isinstance(effect, EngineEffect):  # it knows when it has come to rest
+        return render(EngineEffect(replace(effect.file, settle=run_in), knobs), dry, knobs)
     return render(effect, np.concatenate([np.zeros(run_in, np.float32), dry]), knobs)[run_in:]

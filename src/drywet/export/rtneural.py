@@ -16,13 +16,14 @@ from drywet.engine.recurrent import CellLayer, Recurrent
 from drywet.errors import ExportError
 from drywet.export.about import About
 from drywet.export.changes import dry_as_unit, padded
-from drywet.export.nam import INSTEAD
+from drywet.export.nam import ELSEWHERE, INSTEAD
 from drywet.export.text import encode, numbers
 
 AIDAX_SIZES = (8, 12, 16, 20, 24, 32, 40, 64, 80)
 AIDAX_RATE = 48_000
 AIDAX_KNOBS = 2
 SELF_TEST = 2048  # samples
+QUIETEST_DRY = 1e-3
 _ACTIVATIONS = {"Identity": "", "Tanh": "tanh", "ReLU": "relu", "Sigmoid": "sigmoid", "ELU": "elu"}
 
 
@@ -40,10 +41,12 @@ def fit(network: Network) -> Network:
             if isinstance(layer, Convolution) and layer.activation.name not in _ACTIVATIONS
         ]
         if wrong:
-            raise ExportError(f"RTNeural has no activation {wrong[0]}; known are {', '.join(_ACTIVATIONS)}")
+            raise ExportError(
+                f"RTNeural has no activation {wrong[0]}; known are {', '.join(_ACTIVATIONS)}. {ELSEWHERE}"
+            )
         if network.dry_gain:
             raise ExportError(
-                "RTNeural plays layers one after another; a dry path around convolutions has no place there"
+                f"RTNeural plays layers one after another; a dry path around convolutions has no place there. {ELSEWHERE}"
             )
         return network
     raise ExportError(f"RTNeural plays layers one after another, which this is not: {network.describe()}. {INSTEAD}")
@@ -51,7 +54,8 @@ def fit(network: Network) -> Network:
 
 def write(network: Network, about: About) -> bytes:
     """The content of an RTNeural file of a network that :func:`fit` gave."""
-    return encode(_sequence(network) | ({"knobs": list(about.knobs)} if about.knobs else {}))
+    beside = {"sample_rate": about.sample_rate, "knobs": list(about.knobs)}  # RTNeural reads neither, drywet does
+    return encode(_sequence(network) | beside)
 
 
 def fit_aidax(network: Network) -> Recurrent:
@@ -68,8 +72,8 @@ def fit_aidax(network: Network) -> Recurrent:
         raise ExportError(
             f"AIDA-X has {AIDAX_KNOBS} knobs, this model {network.knobs}; freeze some with --set NAME=POSITION"
         )
-    if network.dry_gain < 0:
-        network = dry_as_unit(network)  # its skip cannot turn the polarity
+    if network.dry_gain < QUIETEST_DRY:
+        network = dry_as_unit(network)  # its skip cannot turn the polarity, and -90 dB are silence to it
     units = network.layers[0].units
     size = next((size for size in AIDAX_SIZES if size >= units), None)
     if size is None:
