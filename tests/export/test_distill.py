@@ -55,7 +55,8 @@ def test_with_the_recording_at_hand_the_loss_to_the_device_is_said(grey_box_run,
     model = render(load_effect(grey_box_run), audio.read(grey_box_run / "dry.wav")[0])[100_000:150_000]
     wet = audio.read(grey_box_run / "wet.wav")[0][100_000:150_000]
     assert done.esr_of_model == pytest.approx(float(esr(wet, model)))
-    assert done.esr_of_student > 0
+    student = render(load_effect(done.folder), audio.read(grey_box_run / "dry.wav")[0])[100_000:150_000]
+    assert done.esr_of_student == pytest.approx(float(esr(wet, student)))
 
 
 def test_a_student_that_the_player_cannot_hold_is_refused_before_training(grey_box_run, tmp_path):

@@ -192,6 +192,9 @@ def test_the_commands_export_inspect_convert_and_import(run, tmp_path):
     assert command("convert", file, tmp_path / "x.onnx", "--json")["difference"] < 1e-5
     assert command("import", file, "--out", own, "--json")["difference"] < 1e-5
     assert read(own).metadata["name"] == "my pedal"
+    words = CliRunner().invoke(app, ["inspect", str(file)], catch_exceptions=False).stdout
+    assert "plays in Neural Amp Modeler plugin (any since 2023)\n" in words
+    assert "odd: no levels in dBu" in words
 
 
 def test_training_for_a_player_that_cannot_hold_the_model_stops_before_it_begins(recording_files, tmp_path):

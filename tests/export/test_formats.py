@@ -18,7 +18,7 @@ from drywet.errors import ExportError
 from drywet.export import c_check
 from drywet.export.about import About, Labels
 from drywet.export.changes import dry_as_unit, frozen, padded
-from drywet.export.formats import FORMATS, check
+from drywet.export.formats import FORMATS, check, family_for
 from drywet.models import FAMILIES, TrainedEffect, build, model_bytes
 
 RATE = 48_000
@@ -221,6 +221,13 @@ def test_what_players_take_for_numbers_are_numbers():
 def test_a_model_that_will_not_fit_is_refused_before_training(family, settings, name, reason):
     with pytest.raises(ExportError, match=reason):
         check(FAMILIES[family][0](**settings), name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_family_that_is_trained_for_a_format_fits_it(name):
+    family = family_for(name)
+    for one in [family] if family else ("s4d", "grey-box"):  # of which a trial chooses
+        check(FAMILIES[one][0](), name)
 
 
 def test_before_training_it_is_said_that_knobs_and_rate_do_not_travel():

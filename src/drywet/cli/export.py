@@ -70,8 +70,13 @@ def print_result(result, json_: bool) -> None:
         say(
             f"read back by {result.checked_by}: differs by at most {result.difference:.1e}, its peak is {result.peak:.2g}"
         )
-    for verdict in result.players:
-        why = f" ({verdict.why})" if verdict.why else ""
-        say(f"{'plays in' if verdict.loads else 'not in'} {verdict.player}{why}")
+    print_players(result.players)
     for note in result.notes:
         say(f"note: {note}")
+
+
+def print_players(verdicts) -> None:
+    """A line for each player: whether it takes the file, and what to know."""
+    for verdict in verdicts:
+        why = f" ({verdict.why})" if verdict.why else ""
+        common.stdout.print(f"{'plays in' if verdict.loads else 'not in'} {verdict.player}{why}")

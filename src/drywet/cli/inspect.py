@@ -15,6 +15,7 @@ def inspect(
 
     Example: `drywet inspect amp.nam`
     """
+    from drywet.cli.export import print_players
     from drywet.engine import read
     from drywet.export.explain import explain
 
@@ -25,8 +26,6 @@ def inspect(
     say = common.stdout.print
     for what, words in found.lines:
         say(f"{what}: {words}")
-    for verdict in found.players:
-        why = f" ({verdict.why})" if verdict.why else ""
-        say(f"{'plays in' if verdict.loads else 'not in'} {verdict.player}{why}")
+    print_players(found.players)
     for note in found.odd:
         say(f"odd: {note}")

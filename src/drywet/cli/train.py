@@ -45,12 +45,8 @@ def train(
 
     check_device(device)
     threads = threads or available_cores()
-    if (
-        for_ is not None
-        and model is None
-        and formats.format_named(for_).name in ("nam", "aidax", "proteus", "rtneural")
-    ):
-        model = "lstm"  # which all players know
+    if for_ is not None:
+        model = model or formats.family_for(for_)
     asked: dict[str, Any] = {
         "family": model,
         "budget": budget,

@@ -62,6 +62,14 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
+def family_for(name: str) -> str | None:
+    """The model family to train for a format when none was asked for; None where a trial may choose any."""
+    chosen = format_named(name).name
+    if chosen in ("nam", "aidax", "proteus", "rtneural"):
+        return "lstm"  # which all players know
+    return "s4d" if chosen == "onnx" else None
+
+
 def format_of_name(path: Path) -> str:
     """The format that a file's ending stands for; SettingsError where it stands for several."""
     endings = {entry.suffix: entry.name for entry in FORMATS.values() if entry.suffix != ".json"} | {".aidax": "aidax"}

@@ -72,14 +72,16 @@ def _proteus(file: ModelFile) -> list[Verdict]:
     units = network.layers[0].units
     rate = "" if file.sample_rate == 44_100 else f"takes it for a model of 44100 Hz, it is one of {file.sample_rate} Hz"
 
-    def verdict(player: str, wanted: int) -> Verdict:
+    def verdict(player: str, wanted: int, remark: str) -> Verdict:
         fits = plain and units == wanted
-        return Verdict(player, fits, rate if fits else f"plays one LSTM of {wanted} units; this: {network.describe()}")
+        return Verdict(
+            player, fits, remark if fits else f"plays one LSTM of {wanted} units; this: {network.describe()}"
+        )
 
     return [
-        verdict("Proteus", UNITS),
-        verdict("NeuralPi", NEURALPI_UNITS),
-        Verdict("BYOD", plain and units == UNITS, "reads the sample rate"),
+        verdict("Proteus", UNITS, rate),
+        verdict("NeuralPi", NEURALPI_UNITS, rate),
+        verdict("BYOD", UNITS, "reads the sample rate"),
     ]
 
 

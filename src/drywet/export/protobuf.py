@@ -1,4 +1,7 @@
-"""The few words of protobuf that an ONNX file is written in (onnx.proto, IR version 8, opset 17)."""
+"""The few words of protobuf that an ONNX file is written in (onnx.proto, IR version 8, opset 17).
+
+Written out, so that an export needs no onnx package with its compiled protobuf; tests play the files in onnxruntime.
+"""
 
 from collections.abc import Sequence
 
