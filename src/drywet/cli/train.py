@@ -16,8 +16,10 @@ def train(
         None, "--out", "-o", help="Run folder. Default: runs/<name>-<hash of all that was asked>."
     ),
     budget: str = typer.Option("120s", help="How long to train: 120s, 2min, or 20epochs (repeats to the bit)."),
-    model: str = typer.Option(None, help="Model family, see drywet models. Default: chosen by a short trial."),
-    for_: str = typer.Option(None, "--for", help="Refuse now what this format cannot hold: nam, aidax, proteus, ..."),
+    model: str | None = typer.Option(None, help="Model family, see drywet models. Default: chosen by a short trial."),
+    for_: str = typer.Option(
+        None, "--for", help="Train what this format holds, or refuse now: nam, aidax, proteus, ..."
+    ),
     seed: int = typer.Option(25, help="Seed of the weights and of the order of the audio."),
     set_: list[str] = typer.Option(None, "--set", help="Any setting, e.g. --set model.hidden_size=16. Repeatable."),
     threads: int = typer.Option(None, min=1, help="Processor cores to use. Default: all."),
