@@ -182,6 +182,7 @@ def test_a_study_with_seeds_shows_intervals(tmp_path, undrawn):
     assert "Nothing is said about significance" not in page
     assert re.search(r"Context 88 instead of 44: −\d\.\d dB \[", page)
     assert "Between seeds of one configuration" in page
+    assert re.search(r"Inside the shade, \d[\d.]* dB either way", page)
     assert "one seed: none" not in page
 
 

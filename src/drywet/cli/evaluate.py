@@ -186,9 +186,7 @@ def _print_words(rows: list[dict[str, Any]]) -> None:
         known = [row for row in rows if row["panel"][each.name] is not None]
         if each.hearing is None or not known:
             continue
-        row = max(
-            known, key=lambda row: abs(row["panel"][each.name]) if each.better == "zero" else row["panel"][each.name]
-        )
+        row = max(known, key=lambda row: each.badness(row["panel"][each.name]))
         value = row["panel"][each.name]
         clip = f" on {row['clip']}" if len(rows) > 1 else ""
         say(f"{each.label}{clip}: {value:+.1f} {each.unit}, {in_words(each, value)}")

@@ -66,6 +66,10 @@ class Measure:
     compute: Callable[[np.ndarray, np.ndarray, np.ndarray, int], float]
     hearing: Hearing | None = None
 
+    def badness(self, value: float) -> float:
+        """What to rank and to average: the magnitude where zero is best, so that plus and minus do not cancel."""
+        return abs(value) if self.better == "zero" else value
+
 
 PANEL: tuple[Measure, ...] = (
     Measure(
@@ -206,7 +210,7 @@ def in_words(each: Measure, value: float | None) -> str:
         return "not defined for this clip"
     if each.hearing is None:
         return "no limit of audibility is known"
-    size = abs(value) if each.better == "zero" else value
+    size = each.badness(value)
     if size < each.hearing.inaudible_below:
         words = "tends to be inaudible in music"
     elif size < each.hearing.audible_above:
@@ -247,6 +251,4 @@ def _mean_row(group: list[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _mean_of(each: Measure, group: list[Mapping[str, Any]]) -> float | None:
     values = [value for row in group if (value := row.get("panel", {}).get(each.name)) is not None]
-    if not values:
-        return None
-    return mean(abs(value) for value in values) if each.better == "zero" else mean(values)
+    return mean(map(each.badness, values)) if values else None

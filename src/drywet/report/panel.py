@@ -30,8 +30,8 @@ def panel_lines(clips: Sequence[ClipScore]) -> list[Line]:
         known = [(value, clip.clip) for clip in clips if not math.isnan(value := panel_value(clip, measure.name))]
         if not known:
             continue
-        mean = fmean(_badness(measure, value) for value, _ in known)
-        worst, worst_clip = max(known, key=lambda pair: _badness(measure, pair[0]))
+        mean = fmean(measure.badness(value) for value, _ in known)
+        worst, worst_clip = max(known, key=lambda pair: measure.badness(pair[0]))
         words = in_words(measure, mean) if measure.hearing else ""
         lines.append(Line(measure, mean, worst, worst_clip, words))
     return lines
@@ -51,7 +51,7 @@ def panel_value(clip: ClipScore, name: str) -> float:
 def panel_mean(run: RunResult, measure: Measure) -> float:
     """Mean of a measure over the clips of a run that have it, of its magnitude where zero is best; NaN without any."""
     known = [value for clip in run.clips if not math.isnan(value := panel_value(clip, measure.name))]
-    return fmean(_badness(measure, value) for value in known) if known else math.nan
+    return fmean(measure.badness(value) for value in known) if known else math.nan
 
 
 def format_measure(measure: Measure, value: float) -> str:
@@ -63,7 +63,3 @@ def format_measure(measure: Measure, value: float) -> str:
     if not measure.unit:
         return f"{value:.3g}"
     return f"{value:.{1 if abs(value) >= 10 else 2}f}{NO_BREAK}{measure.unit}".replace("-", "−")
-
-
-def _badness(measure: Measure, value: float) -> float:
-    return abs(value) if measure.better == "zero" else value
