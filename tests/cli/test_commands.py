@@ -113,7 +113,7 @@ def test_bad_recordings_are_one_clear_error_and_leave_nothing(trained, tmp_path,
     ("arguments", "status", "message"),
     [
         (["train", "none.wav", "none.wav"], 3, "no such file"),
-        (["train", "dry.wav", "wet.wav", "--budget", "soon"], 4, "written 120s, 2min, 1h or 20epochs"),
+        (["train", "dry.wav", "wet.wav", "--budget", "soon"], 4, "written 120s, 2min, 1h, 20epochs or 5000updates"),
         (["train", "dry.wav", "wet.wav", "--model", "lstn"], 4, "no model family named 'lstn'; did you mean 'lstm'?"),
         (["train", "dry.wav", "wet.wav", "--model", "guitar"], 4, "there are: "),
         (["train", "dry.wav", "wet.wav", "--set", "model.hidden_size=3"], 4, "say which with --model"),
