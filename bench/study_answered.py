@@ -49,9 +49,7 @@ class Part:
 
 
 PARTS = {
-    "grid": Part(
-        "ds340-answered", "short", {"gain": ["Mid"], "context": ["44", "88", "528"], "units": ["64", "96"]}, SHORT
-    ),
+    "grid": Part("ds340-answered", "short", {"gain": ["Mid"], "context": ["44", "528"], "units": ["64", "96"]}, SHORT),
     "gain": Part(
         "ds340-answered",
         "short",
@@ -59,7 +57,7 @@ PARTS = {
         SHORT,
     ),
     "state": Part("ds340-context", "whole", {"context": ["88"]}, FEW_UPDATES),
-    "windows": Part("ds340-context", "whole", {"state": ["window"], "context": ["44", "88", "176"]}, FEW_UPDATES),
+    "windows": Part("ds340-context", "whole", {"state": ["window"], "context": ["44", "88"]}, FEW_UPDATES),
 }
 
 
@@ -152,7 +150,8 @@ def write_tables(out: Path, folder: Path) -> None:
 
 
 def _row(run: RunResult) -> dict[str, Any]:
-    panel = {each.name: [clip.panel.get(each.name, math.nan) for clip in run.clips] for each in PANEL}
+    panel = {each.name: np.array([clip.panel.get(each.name, math.nan) for clip in run.clips]) for each in PANEL}
+    panel |= {each.name: np.abs(panel[each.name]) for each in PANEL if each.better == "zero"}
     return {
         "number": run.number,
         "id": run.id,
@@ -162,10 +161,11 @@ def _row(run: RunResult) -> dict[str, Any]:
         "updates": f"{run.updates:g}",
         "epochs": f"{run.epochs:g}",
         "train_seconds": f"{run.seconds:g}",
+        **{name: run.provenance.get(name) for name in ("machine", "torch")},
         **{f"esr:{clip.clip}": f"{clip.esr:.6g}" for clip in run.clips},
         "esr_published_compatible": f"{run.mean('esr_published_compatible'):.6g}",
         "esr_linear": f"{run.mean('esr_linear'):.6g}",
-        **{name: f"{np.nanmean(np.abs(values)):.6g}" for name, values in panel.items() if not np.isnan(values).all()},
+        **{name: f"{np.nanmean(values):.6g}" for name, values in panel.items() if not np.isnan(values).all()},
     }
 
 
