@@ -42,10 +42,14 @@ class Part:
     audio: str
     only: dict[str, list[str]]
     changes: dict[str, Any] = field(default_factory=dict)
+    seeds: int = 5  # the presets have as many
 
     def settings(self) -> StudySettings:
         """The study file that this part is."""
-        return load_study(self.preset, self.changes, self.only)
+        settings = load_study(self.preset, self.changes, self.only)
+        *factors, seed = settings.factor
+        seed = seed.model_copy(update={"levels": list(range(self.seeds))})
+        return settings.model_copy(update={"factor": [*factors, seed]})
 
 
 PARTS = {
@@ -57,7 +61,7 @@ PARTS = {
         SHORT,
     ),
     "state": Part("ds340-context", "whole", {"context": ["88"]}, FEW_UPDATES),
-    "windows": Part("ds340-context", "whole", {"state": ["window"], "context": ["44", "88"]}, FEW_UPDATES),
+    "windows": Part("ds340-context", "whole", {"state": ["window"], "context": ["44", "88"]}, FEW_UPDATES, seeds=8),
 }
 
 
@@ -65,7 +69,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
-    parser.add_argument("--seeds", nargs="+", default=["0", "1", "2", "3", "4"])
+    parser.add_argument(
+        "--seeds", nargs="+", default=[str(seed) for seed in range(max(p.seeds for p in PARTS.values()))]
+    )
     parser.add_argument("--skip", nargs="+", default=[], help="levels whose runs are left for another time")
     parser.add_argument("--tables", type=Path, help="write the tables of what there is into this folder, and end")
     args = parser.parse_args()
