@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import soxr
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import butter, lfilter
 
 from drywet import circuits, signals
@@ -94,8 +95,9 @@ def plant(source, device, seed):
         wet = soxr.resample(wet, RATE, RATE * (1 + 1e-6 * drift_ppm), quality="VHQ")
     wet = np.concatenate([np.zeros(256), wet, np.zeros(256 + int(tail_s * RATE))])
     if fraction:
-        frequencies = np.fft.rfftfreq(len(wet))
-        wet = np.fft.irfft(np.fft.rfft(wet) * np.exp(-2j * np.pi * frequencies * fraction), len(wet))
+        size = next_fast_len(len(wet), real=True)
+        turn = np.exp(-2j * np.pi * np.fft.rfftfreq(size) * fraction)
+        wet = irfft(rfft(wet, size) * turn, size)[: len(wet)]
     whole = int(latency) - 256
     wet = np.concatenate([np.zeros(max(whole, 0)), wet])[max(-whole, 0) :]
     wet = wet + rng.standard_normal(len(wet)) * np.sqrt(power) * 10 ** (-snr_db / 20)
