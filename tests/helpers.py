@@ -25,7 +25,7 @@ class Recorded:
 
 
 def wait_until(page, condition, seconds=60):
-    """Poll a page of the ``browser``, because our pages' policy forbids the eval() that playwright's waiting needs."""
+    """Poll a page of the ``browser``, because our pages' policy forbids what playwright's own waiting does."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(condition):
         assert time.monotonic() < deadline, f"never became true: {condition}"

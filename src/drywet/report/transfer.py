@@ -24,6 +24,7 @@ def draw_transfer(waves: Waveforms, *, narrow: bool = False) -> Figure:
         _draw_steps(static, waves.dry, getattr(waves, name), np.linspace(-peak, peak, _STEPS + 1), name)
     static.set_title("sample by sample")
     static.set_xlabel("dry")
+    static.locator_params(axis="x", nbins=5)
     static.set_ylabel("out")
     length = round(_NOTE_S * waves.sample_rate)
     start = loudest(waves.wet, length)
@@ -33,6 +34,7 @@ def draw_transfer(waves: Waveforms, *, narrow: bool = False) -> Figure:
         loops.plot(waves.dry[note], getattr(waves, name)[note], color=SIGNAL_COLOURS[name], **style)
     loops.set_title(f"the loudest {1000 * _NOTE_S:.0f} ms, in order")
     loops.set_xlabel("dry")
+    loops.locator_params(axis="x", nbins=5)
     frames = {name: level_db(getattr(waves, name), waves.sample_rate) for name in ("dry", "wet", "predicted")}
     steps = np.arange(_QUIETEST_DB, 3.1, 3.0)
     for name in ("wet", "predicted"):
