@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from drywet.dataset.interfaces import FULL_SCALE, Levels, Take
 from drywet.errors import CaptureError
+from drywet.interfaces import FULL_SCALE, Levels, Take
 
 TAIL = 8820  # samples recorded after the signal
 

@@ -15,7 +15,8 @@ and leaves with ``exit_status``; a traceback is shown only with ``--debug``::
     ├── MissingDependencyError  8   an optional program or package is needed; the message says how to get it
     ├── CaptureError            9   an audio interface that is missing, busy or gone, or no take that is good enough
     ├── ModelFileError         10   a model file that is damaged, newer than this drywet, or of a kind it does not know
-    └── ExportError            11   a model that the chosen format or its players cannot hold
+    ├── ExportError            11   a model that the chosen format or its players cannot hold
+    └── LiveError              12   a device, a rate or a model that cannot be played live
 
 Status 2 is a wrong command line (by convention), 130 an interrupt (Ctrl-C).
 """
@@ -95,3 +96,9 @@ class ExportError(DrywetError):
     """A model that the chosen format or its players cannot hold."""
 
     exit_status = 11
+
+
+class LiveError(DrywetError):
+    """A device, a rate or a model that cannot be played live."""
+
+    exit_status = 12

@@ -5,11 +5,10 @@ import pytest
 from fake_interface import FakeInterface, clipper
 from typer.testing import CliRunner
 
-from drywet import audio
+from drywet import audio, interfaces
 from drywet.cli import app, capture
-from drywet.dataset import interfaces
-from drywet.dataset.interfaces import Levels
 from drywet.errors import CaptureError, SettingsError
+from drywet.interfaces import Levels
 
 RATE = 44_100
 

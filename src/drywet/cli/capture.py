@@ -9,7 +9,7 @@ import typer
 from drywet.cli import common
 
 if TYPE_CHECKING:
-    from drywet.dataset.interfaces import Channel, Interface, Levels
+    from drywet.interfaces import Channel, Interface, Levels
 
 METER_DB = 60  # from the left end of a meter to full scale
 METER_WIDTH = 20
@@ -48,7 +48,8 @@ def capture(
 
     Example: `drywet capture --signal capture.wav --out my-sd1 --knob drive=9:00,12:00,3:00 --dry-channel 2`
     """
-    from drywet.dataset import calibration, interfaces
+    from drywet import interfaces
+    from drywet.dataset import calibration
     from drywet.dataset.capture import Plan, Session, knob_settings
     from drywet.errors import SettingsError
 

@@ -12,7 +12,7 @@ def devices(json_: bool = typer.Option(False, "--json", help="Print as JSON.")) 
 
     Example: `drywet devices --json`
     """
-    from drywet.dataset.interfaces import list_devices
+    from drywet.interfaces import list_devices
 
     found, remarks = list_devices()
     rows = [dataclasses.asdict(device) for device in found]

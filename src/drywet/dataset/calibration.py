@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from drywet import audio, files, signals
-from drywet.dataset.interfaces import FULL_SCALE, Interface, Levels
 from drywet.errors import CaptureError
+from drywet.interfaces import FULL_SCALE, Interface, Levels
 from drywet.settings import Settings, parse
 
 CALIBRATION = "calibration.json"

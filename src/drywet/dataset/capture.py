@@ -21,10 +21,10 @@ import numpy as np
 from drywet import audio, files, signals
 from drywet import controls as knobs
 from drywet.dataset.calibration import CALIBRATION, Calibration
-from drywet.dataset.interfaces import Interface, Levels, Take
 from drywet.dataset.manifest import MANIFEST, Chain, Dataset, Manifest, Recording, write_manifest
 from drywet.dataset.takes import SLIP, LatencySource, TakeNote, Verdict, judge
 from drywet.errors import CaptureError, DatasetError, SettingsError, SignalError
+from drywet.interfaces import Interface, Levels, Take
 from drywet.settings import parse
 
 TAKES = "takes"

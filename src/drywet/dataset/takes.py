@@ -10,7 +10,7 @@ from drywet import audio
 from drywet import controls as knobs
 from drywet.dataset.alignment import TRUSTED, measure_alignment
 from drywet.dataset.calibration import Calibration
-from drywet.dataset.interfaces import FULL_SCALE, Take
+from drywet.interfaces import FULL_SCALE, Take
 from drywet.settings import Settings
 
 SLIP = 8  # samples; the phase of a device moves less from one knob setting to the next, a lost block moves wet by more

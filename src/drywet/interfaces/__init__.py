@@ -3,9 +3,9 @@
 Nothing is opened, and no library looked for, before :func:`open_interface` or :func:`list_devices` is called.
 """
 
-from drywet.dataset.interfaces.find import BACKENDS, list_devices, open_interface
-from drywet.dataset.interfaces.port import Channel, Device, Interface, Levels, Take
-from drywet.dataset.interfaces.tape import FULL_SCALE, Tape, roll
+from drywet.interfaces.find import BACKENDS, list_devices, open_interface
+from drywet.interfaces.port import Channel, Device, Interface, Levels, Take
+from drywet.interfaces.tape import FULL_SCALE, Tape, roll
 
 __all__ = [
     "BACKENDS",

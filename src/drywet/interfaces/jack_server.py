@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from drywet.dataset.interfaces.port import Channel, Device, Levels, Take, in_words
-from drywet.dataset.interfaces.tape import Tape, roll
 from drywet.errors import CaptureError, MissingDependencyError
+from drywet.interfaces.port import Channel, Device, Levels, Take, in_words
+from drywet.interfaces.tape import Tape, roll
 
 CLIENT = "drywet"
 PATIENCE_SECONDS = 10.0
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class JackInterface:
-    """An :class:`drywet.dataset.interfaces.Interface` on a JACK server that is already running."""
+    """An :class:`drywet.interfaces.Interface` on a JACK server that is already running."""
 
     def __init__(self, server: str, sample_rate: int, play: Sequence[Channel], record: Sequence[Channel]):
         jack = _library()

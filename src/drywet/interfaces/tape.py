@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from drywet import audio
-from drywet.dataset.interfaces.port import Levels, Take
 from drywet.errors import CaptureError
+from drywet.interfaces.port import Levels, Take
 
 FULL_SCALE = 1 - 2**-15  # the highest code of a 16-bit converter; a 24-bit one that clips lies above it
 LEAD_SECONDS = 0.3  # of silence before the signal: streams tend to stumble when they start

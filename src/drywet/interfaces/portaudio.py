@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from drywet.dataset.interfaces.port import Channel, Device, Levels, Take, in_words
-from drywet.dataset.interfaces.tape import Tape, roll
 from drywet.errors import CaptureError, MissingDependencyError, SettingsError
+from drywet.interfaces.port import Channel, Device, Levels, Take, in_words
+from drywet.interfaces.tape import Tape, roll
 
 
 class PortAudioInterface:
-    """An :class:`drywet.dataset.interfaces.Interface` on a PortAudio stream that runs until it is closed."""
+    """An :class:`drywet.interfaces.Interface` on a PortAudio stream that runs until it is closed."""
 
     def __init__(self, name: str, sample_rate: int, play: Sequence[Channel], record: Sequence[Channel]):
         sounddevice = _library()

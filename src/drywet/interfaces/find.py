@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from drywet.dataset.interfaces.port import Channel, Device, Interface
 from drywet.errors import MissingDependencyError, SettingsError
+from drywet.interfaces.port import Channel, Device, Interface
 
 BACKENDS = ("portaudio", "jack")
 
@@ -36,11 +36,11 @@ def open_interface(
         if isinstance(channel, int) and channel < 1:
             raise SettingsError(f"channel {channel}: channels are counted from 1")
     if backend == "jack":
-        from drywet.dataset.interfaces.jack_server import JackInterface
+        from drywet.interfaces.jack_server import JackInterface
 
         return JackInterface(name, sample_rate, play, record)
     if backend == "portaudio":
-        from drywet.dataset.interfaces.portaudio import PortAudioInterface
+        from drywet.interfaces.portaudio import PortAudioInterface
 
         return PortAudioInterface(name, sample_rate, play, record)
     raise SettingsError(f"no backend named {backend!r}; there are {' and '.join(BACKENDS)}")
@@ -54,7 +54,7 @@ def list_devices() -> tuple[list[Device], list[str]]:
     MissingDependencyError
         If no backend's library is installed.
     """
-    from drywet.dataset.interfaces import jack_server, portaudio
+    from drywet.interfaces import jack_server, portaudio
 
     devices: list[Device] = []
     missing: list[str] = []
