@@ -1,10 +1,15 @@
-"""Sound files in and out, levels in dBFS, resampling. Only this module (and audio_headers for it) touches files of sound.
+"""Sound files in and out, levels in dBFS, resampling.
+
+Only this module touches files of sound, with audio_headers for it; audio_pipe does the same for pipes.
 
 Inside drywet a signal is a float32 array of shape (T,), 1.0 is full scale (and 1 V for the virtual circuits).
 """
 
 import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import soundfile
@@ -22,6 +27,8 @@ BYTES_PER_SAMPLE = {
     **{"FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1},
 }
 UNKNOWN = 2**63 - 1  # libsndfile's count of samples where a FLAC header leaves it open
+FOUR_GB = 2**32 - 2**16  # bytes of sound, with room for a header: what the 32-bit sizes of WAV and AIFF can say
+RF64_AUTO_DOWNGRADE = 0x1210  # libsndfile's SFC_RF64_AUTO_DOWNGRADE: close an RF64 that stayed small as a WAV
 
 
 def read(path: Path | str, *, sample_rate: int | None = None, channel: int | None = None) -> tuple[np.ndarray, int]:
@@ -65,6 +72,40 @@ def open_reader(path: Path | str, *, sample_rate: int | None = None, channel: in
     return Reader(Path(path), sample_rate, channel)
 
 
+class Source(Protocol):
+    """Sound to be read once from start to end: a :class:`Reader`, or what comes through a pipe."""
+
+    sample_rate: int
+    length: int | None  # samples, where it is known before the end
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Blocks of float32, each of shape (T,); AudioFileError if they cannot be read or are not finite."""
+
+
+def check_wanted(
+    where: Path | str, sample_rate: int, channels: int, wanted_rate: int | None, channel: int | None
+) -> None:
+    """AudioFileError if a sound has no such channel, several where none was chosen, or not the wanted rate."""
+    if channel is None and channels != 1:
+        raise AudioFileError(f"{where}: has {channels} channels, 1 is needed. Choose one, or export it as a mono file")
+    if channel is not None and not 0 <= channel < channels:
+        raise AudioFileError(f"{where}: has no channel {channel + 1}, only 1 to {channels}")
+    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        raise AudioFileError(f"{where}: sample rate is {sample_rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE} Hz")
+    if wanted_rate is not None and sample_rate != wanted_rate:
+        raise AudioFileError(
+            f"{where}: sample rate is {sample_rate} Hz, {wanted_rate} Hz is needed. Convert the file, or record again at "
+            f"{wanted_rate} Hz"
+        )
+
+
+def check_finite(where: Path | str, block: np.ndarray, position: int, sample_rate: int) -> None:
+    """AudioFileError that names the first sample of ``block``, which begins at sample ``position``, that is not finite."""
+    if not np.isfinite(block).all():
+        bad = position + int(np.argmin(np.isfinite(block)))
+        raise AudioFileError(f"{where}: sample {bad} (at {bad / sample_rate:.3f} s) is NaN or infinite. {EXPORT_AGAIN}")
+
+
 class _Decoder(soundfile.SoundFile):
     """Decodes from start to end. soundfile seeks after every read, and libsndfile lands elsewhere in OGG (its #885)."""
 
@@ -88,44 +129,27 @@ class Reader:
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.subtype: str = self._file.subtype
-        self._length: int = self._file.frames
+        self.length: int = self._file.frames
         self._md5 = claims.md5
         try:
-            self._check_wanted(sample_rate, channel)
+            check_wanted(path, self.sample_rate, self.channels, sample_rate, channel)
             self._check_length(claims.sound_bytes)
         except AudioFileError:
             self.close()
             raise
-
-    def _check_wanted(self, sample_rate: int | None, channel: int | None) -> None:
-        if channel is None and self.channels != 1:
-            raise AudioFileError(
-                f"{self.path}: has {self.channels} channels, 1 is needed. Choose one, or export it as a mono file"
-            )
-        if channel is not None and not 0 <= channel < self.channels:
-            raise AudioFileError(f"{self.path}: has no channel {channel + 1}, only 1 to {self.channels}")
-        if not LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE:
-            raise AudioFileError(
-                f"{self.path}: sample rate is {self.sample_rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE} Hz"
-            )
-        if sample_rate is not None and self.sample_rate != sample_rate:
-            raise AudioFileError(
-                f"{self.path}: sample rate is {self.sample_rate} Hz, {sample_rate} Hz is needed. Convert the file, or "
-                f"record again at {sample_rate} Hz"
-            )
 
     def _check_length(self, sound_bytes: int | None) -> None:
         if sound_bytes is not None:
             if self.subtype not in BYTES_PER_SAMPLE:
                 raise AudioFileError(f"{self.path}: describes its sound twice, as {self.subtype} too. {EXPORT_AGAIN}")
             claimed = sound_bytes // (self.channels * BYTES_PER_SAMPLE[self.subtype])
-            if claimed != self._length:
-                raise self._cut_short(claimed, self._length)
-        if self._length == UNKNOWN:
+            if claimed != self.length:
+                raise self._cut_short(claimed, self.length)
+        if self.length == UNKNOWN:
             while len(self._decode(BLOCK)):
                 pass
-            self._length = self._position
-        if self._length == 0:
+            self.length = self._position
+        if self.length == 0:
             raise AudioFileError(f"{self.path}: holds no samples")
 
     def __enter__(self) -> "Reader":
@@ -139,40 +163,44 @@ class Reader:
         self._file.close()
 
     def __len__(self) -> int:
-        return self._length
+        return self.length
 
     def __getitem__(self, part: slice) -> np.ndarray:
         """Samples ``part.start`` to ``part.stop``; AudioFileError if they cannot be read or are not finite."""
         start, stop, step = part.indices(len(self))
         if step != 1:
             raise ValueError("a reader gives every sample of a part; its step is 1")
-        wanted, filled = max(stop - start, 0), 0
-        samples = np.empty(0, np.float32)
-        checksum = hashlib.md5(usedforsecurity=False) if self._md5 and wanted == len(self) else None
-        if wanted:
+        samples, filled = np.empty(0, np.float32), 0
+        for block in self._blocks(start, stop):
+            if filled + len(block) > len(samples):  # grows with what was decoded, not with what a header claims
+                samples.resize(min(max(2 * filled, filled + BLOCK), stop - start), refcheck=False)
+            samples[filled : filled + len(block)] = block
+            filled += len(block)
+        return samples
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All samples, a block of at most 65 536 at a time. Read nothing else meanwhile."""
+        return self._blocks(0, len(self))
+
+    def _blocks(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        checksum = hashlib.md5(usedforsecurity=False) if self._md5 and stop - start == len(self) else None
+        if start < stop:
             self._go_to(start)
-        while filled < wanted:
-            frames = self._decode(wanted - filled)
+        while start < stop:
+            frames = self._decode(stop - start)
             if checksum:
                 checksum.update(_as_flac_counts_them(frames, self.subtype))
             block = frames[:, self._channel]
             if len(block) == 0:
-                raise self._cut_short(len(self), start + filled)
-            if filled + len(block) > len(samples):  # grows with what was decoded, not with what a header claims
-                samples.resize(min(max(2 * filled, filled + BLOCK), wanted), refcheck=False)
-            samples[filled : filled + len(block)] = block
-            filled += len(block)
-            if not np.isfinite(block).all():
-                bad = start + filled - len(block) + int(np.argmin(np.isfinite(block)))
-                raise AudioFileError(
-                    f"{self.path}: sample {bad} (at {bad / self.sample_rate:.3f} s) is NaN or infinite. {EXPORT_AGAIN}"
-                )
+                raise self._cut_short(len(self), start)
+            check_finite(self.path, block, start, self.sample_rate)
+            yield block
+            start += len(block)
         if checksum and checksum.digest() != self._md5:
             raise AudioFileError(
                 f"{self.path}: its {len(self)} samples are not those of the checksum in its header. The file is damaged; copy "
                 "or export it again"
             )
-        return samples
 
     def _open(self) -> _Decoder:
         try:
@@ -188,7 +216,7 @@ class Reader:
             block = self._file.read(count, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, OSError) as error:
             raise self._unreadable(
-                error, f" between samples {position} and {position + count} of {self._length}"
+                error, f" between samples {position} and {position + count} of {self.length}"
             ) from error
         self._position = position + len(block)
         return block
@@ -205,7 +233,7 @@ class Reader:
             try:
                 self._file.seek(start)
             except (soundfile.SoundFileError, OSError) as error:
-                raise self._unreadable(error, f" at sample {start} of {self._length}") from error
+                raise self._unreadable(error, f" at sample {start} of {self.length}") from error
             self._position = start
 
     def _cut_short(self, claimed: int, found: int) -> AudioFileError:
@@ -226,36 +254,116 @@ def _as_flac_counts_them(frames: np.ndarray, subtype: str) -> bytes:
     return counts.view(np.uint8).reshape(-1, 4)[:, :width].tobytes()
 
 
+class Writer:
+    """Takes a mono sound block by block; made by :func:`open_writer`, or for a pipe by :func:`audio_pipe.open_writer`.
+
+    Attributes
+    ----------
+    samples, clipped : int
+        Written so far, and how many of them were clipped to full scale.
+    peak : float
+        Largest absolute value, before clipping.
+    """
+
+    def __init__(self, where: Path | str, sample_rate: int, subtype: str, put: Callable[[np.ndarray], None]):
+        self.where, self.sample_rate, self._put = where, sample_rate, put
+        self._clips = subtype not in ("FLOAT", "DOUBLE")
+        self.samples, self.clipped, self.peak = 0, 0, 0.0
+
+    def write(self, block: np.ndarray) -> None:
+        """The next samples, shape (T,).
+
+        Raises
+        ------
+        SignalError
+            If one is not finite: libsndfile would write NaN as full scale.
+        StorageError
+            If the disk is full, or the container cannot hold more.
+        """
+        block = np.asarray(block, dtype=np.float32)
+        if not np.isfinite(block).all():
+            bad = self.samples + int(np.argmin(np.isfinite(block)))
+            raise SignalError(
+                f"{self.where}: sample {bad} (at {bad / self.sample_rate:.3f} s) would be NaN or infinite, which no sound "
+                "file can hold"
+            )
+        self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
+        if self._clips:
+            self.clipped += int(np.sum(np.abs(block) > 1.0))
+            block = np.clip(block, -1.0, 1.0)
+        for start in range(0, len(block), BLOCK):  # libsndfile crashes on a minute of OGG in one piece
+            self._put(block[start : start + BLOCK])
+        self.samples += len(block)
+
+
+@contextmanager
+def open_writer(
+    path: Path | str, sample_rate: int, *, subtype: str = "PCM_24", length: int | None = None
+) -> Iterator[Writer]:
+    """A :class:`Writer` of a mono sound file, for a ``with`` block: the file is there, whole, when the block ends well.
+
+    Parameters
+    ----------
+    length : int, optional
+        Samples to come. A .wav of more than 4 GB becomes an RF64 of the same name, which is what makes it readable.
+
+    Raises
+    ------
+    StorageError
+        If the folder cannot be written, the name's ending is no sound format, or it cannot hold so much.
+    """
+    path = Path(path)
+    width = BYTES_PER_SAMPLE.get(subtype, 1)
+    is_wav = path.suffix.lower() == ".wav"
+    may_be_large = is_wav and (length is None or length * width > FOUR_GB)
+    with atomic_path(path) as temporary:
+        with _as_storage_error(path, subtype):
+            file = soundfile.SoundFile(
+                temporary, "w", sample_rate, channels=1, subtype=subtype, format="RF64" if may_be_large else None
+            )
+        if may_be_large and length is None:
+            soundfile._snd.sf_command(file._file, RF64_AUTO_DOWNGRADE, soundfile._ffi.NULL, True)
+
+        def put(block: np.ndarray) -> None:
+            if path.suffix.lower() in (".aif", ".aiff", ".aifc") and (writer.samples + len(block)) * width > FOUR_GB:
+                raise StorageError(f"{path}: an AIFF holds 4 GB, this sound is longer; name the file .wav or .w64")
+            with _as_storage_error(path, subtype):
+                file.write(block)
+
+        writer = Writer(path, sample_rate, subtype, put)
+        try:
+            yield writer
+        finally:
+            with _as_storage_error(path, subtype):
+                file.close()
+
+
+@contextmanager
+def _as_storage_error(path: Path, subtype: str) -> Iterator[None]:
+    try:
+        yield
+    except (soundfile.SoundFileError, TypeError, ValueError) as error:
+        raise StorageError(f"{path}: cannot be written as {subtype} sound ({error})") from error
+
+
 def write(path: Path | str, samples: np.ndarray, sample_rate: int, *, subtype: str = "PCM_24") -> int:
     """Write a mono sound file, whole or not at all, and return how many samples had to be clipped to full scale.
-
-    libsndfile writes NaN as full scale and clips without a word, so both are looked for here.
 
     Raises
     ------
     SignalError
         If ``samples`` is empty, not one-dimensional, or not finite.
     StorageError
-        If the disk is full, the folder cannot be written, or the name's ending is no sound format.
+        As :func:`open_writer`.
     """
-    path = Path(path)
     samples = np.asarray(samples, dtype=np.float32)
     if samples.ndim != 1 or len(samples) == 0:
         raise SignalError(f"{path}: a mono signal has shape (T,) with T >= 1, this one has {samples.shape}")
     if not np.isfinite(samples).all():
         raise SignalError(f"{path}: {np.sum(~np.isfinite(samples))} samples are NaN or infinite; nothing was written")
-    clipped = 0
-    if subtype not in ("FLOAT", "DOUBLE"):
-        clipped = int(np.sum(np.abs(samples) > 1.0))
-        samples = np.clip(samples, -1.0, 1.0)
-    with atomic_path(path) as temporary:
-        try:
-            with soundfile.SoundFile(temporary, "w", sample_rate, channels=1, subtype=subtype) as file:
-                for start in range(0, len(samples), BLOCK):  # libsndfile crashes on a minute of OGG in one piece
-                    file.write(samples[start : start + BLOCK])
-        except (soundfile.SoundFileError, TypeError, ValueError) as error:
-            raise StorageError(f"{path}: cannot be written as {subtype} sound ({error})") from error
-    return clipped
+    with open_writer(path, sample_rate, subtype=subtype, length=len(samples)) as writer:
+        writer.write(samples)
+    return writer.clipped
 
 
 def duration_seconds(path: Path | str) -> float:
@@ -269,6 +377,17 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     if from_rate == to_rate:
         return samples
     return soxr.resample(samples, from_rate, to_rate, quality="VHQ")
+
+
+def resample_blocks(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
+    """:func:`resample` for a signal that comes in blocks of float32: the same samples, however it is cut."""
+    if from_rate == to_rate:
+        yield from blocks
+        return
+    resampler = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="VHQ")
+    for block in blocks:
+        yield resampler.resample_chunk(np.ascontiguousarray(block))
+    yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
 
 def peak_dbfs(samples: np.ndarray) -> float:

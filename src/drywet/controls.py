@@ -159,22 +159,23 @@ def _refuse_unknown(given: Mapping[str, Any], defaults: Controls) -> None:
 
 
 def still_parts(
-    movements: Mapping[str, Movement], length: int, sample_rate: int, part_length: int
+    movements: Mapping[str, Movement], start: int, stop: int, sample_rate: int
 ) -> Iterator[tuple[slice, dict[str, float]]]:
-    """Cut ``length`` samples into parts of at most ``part_length``, and give the rotations that hold for each.
+    """Cut the samples from ``start`` to ``stop`` where a knob moves, and give the rotations that hold for each part.
 
     Knobs move in steps, on a grid of :data:`CONTROL_BLOCK` samples that starts at sample 0: in each block of the grid
-    they stand where the movement is at the block's middle sample. Rotations therefore do not depend on
-    ``part_length``, and where no knob moves nothing is cut for its sake.
+    they stand where the movement is at the block's middle sample. Rotations therefore do not depend on where a part
+    starts, and where no knob moves nothing is cut.
     """
-    blocks = np.arange(0, length, CONTROL_BLOCK)
+    if start >= stop:
+        return
+    blocks = np.arange(start // CONTROL_BLOCK, -(-stop // CONTROL_BLOCK)) * CONTROL_BLOCK
     middles = (blocks + CONTROL_BLOCK // 2) / sample_rate
     rotations = np.stack([move.at(middles) for move in movements.values()]) if movements else np.empty((0, len(blocks)))
-    steps = blocks[1:][(np.diff(rotations, axis=1) != 0).any(axis=0)]
-    edges = [*np.union1d(np.arange(0, length, part_length), steps).tolist(), length]
-    for start, stop in itertools.pairwise(edges):
-        here = rotations[:, start // CONTROL_BLOCK].tolist()
-        yield slice(start, stop), dict(zip(movements, here, strict=True))
+    steps = np.flatnonzero((np.diff(rotations, axis=1) != 0).any(axis=0)) + 1
+    for first, end in itertools.pairwise([0, *steps.tolist(), len(blocks)]):
+        here = slice(max(start, int(blocks[first])), stop if end == len(blocks) else int(blocks[end]))
+        yield here, dict(zip(movements, rotations[:, first].tolist(), strict=True))
 
 
 def describe(position: Position) -> str:

@@ -147,7 +147,7 @@ class Stateful:
         """The whole recording from rest, (T,); knobs that move do so in the steps of rendering."""
         dry, state, predicted = _beside(model, pair.dry).unsqueeze(0), model.initial_state(1), []
         movements = {name: pair.controls[name] for name in self.names}
-        for part, positions in knobs.still_parts(movements, len(pair), pair.sample_rate, len(pair)):
+        for part, positions in knobs.still_parts(movements, 0, len(pair), pair.sample_rate):
             controls = _beside(model, np.array([list(positions.values())], np.float32))  # (1, C)
             signal, state = model(dry[:, part], controls, state)
             predicted.append(signal[0])
