@@ -10,6 +10,7 @@ from drywet.engine.linear import Linear, WienerHammerstein
 from drywet.engine.recurrent import GATES, CellLayer, Recurrent
 from drywet.engine.state_space import StateSpace
 from drywet.engine.wavenet import Layer, LayerArray, WaveNet
+from drywet.engine.window_lstm import WindowLSTM
 
 rng = np.random.default_rng(0)
 
@@ -101,6 +102,14 @@ def bent_filter(taps, knobs=0):
     return WienerHammerstein(numbers(taps), knots, values, numbers(taps), film(knobs, 1))
 
 
+def mixed(knobs=0):
+    """Cells of both kinds with convolutions around them, one that looks back above and below."""
+    first = recurrent("gru", 19, layers=2, knobs=knobs).layers
+    second = recurrent("lstm", 6, knobs=4).layers
+    bent = Activation("PReLU", (("negative_slope", (0.1, 0.2, 0.3, 0.4, 0.5)),))
+    return Stack((*first, convolution(5, 19, 3, 7, bent), *second, convolution(1, 6, 2)), 0.3)
+
+
 NETWORKS = {
     "lstm of one unit": recurrent("lstm", 1),
     "lstm of 16 units": recurrent("lstm", 16),
@@ -112,6 +121,12 @@ NETWORKS = {
     "gated wavenet": wavenet((13,), gate="gated"),
     "blended wavenet": wavenet((2,), gate="blended"),
     "every curve": curves(),
+    "cells among convolutions": mixed(),
+    "cells among convolutions with knobs": mixed(knobs=2),
+    "a cell alone": Stack(recurrent("lstm", 1).layers),
+    "window lstm": WindowLSTM(recurrent("lstm", 5), 20),
+    "window lstm with knobs": WindowLSTM(recurrent("lstm", 19, knobs=2), 7),
+    "window lstm of one sample": WindowLSTM(recurrent("lstm", 1), 1),
     "gain": Linear(numbers(1), 0.1),
     "filter with a knob": Linear(numbers(300, scale=0.05), 0.1, film(1, 1)),
     "static curve": bent_filter(1),

@@ -163,10 +163,13 @@ def test_any_kind_of_block_can_be_processed():
         fast.process(np.zeros((2, 3)), KNOBS[:0])
 
 
-def test_a_kind_without_kernel_stays_plain():
-    plain = NETWORKS["every curve"]
-    mixed = type(plain)((*recurrent("lstm", 3).layers, plain.layers[-1]))
-    assert compiled(mixed) is mixed
+def test_a_window_lstm_forgets_what_is_older_than_its_window():
+    """A NaN is heard as long as it stands in a window, and not a sample longer."""
+    fast, context = compiled(NETWORKS["window lstm"]), NETWORKS["window lstm"].context
+    fast.reset()
+    dry = np.full(100, 0.1)
+    dry[30] = np.nan
+    assert np.flatnonzero(np.isnan(fast.process(dry, KNOBS[:0]))).tolist() == list(range(30, 30 + context))
 
 
 def test_a_network_at_rest_settles_where_the_plain_one_does(dry):

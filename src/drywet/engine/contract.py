@@ -19,19 +19,19 @@ Array = np.ndarray
 
 
 class Network(ABC):
-    """Dry and knobs to wet. State is carried from call to call; any cutting into blocks gives the same result.
-
-    Attributes
-    ----------
-    knobs : int
-        How many there are.
-    receptive_field : int or None
-        Dry samples that can reach one predicted sample; None when the state reaches back without limit.
-    """
+    """Dry and knobs to wet. State is carried from call to call; any cutting into blocks gives the same result."""
 
     kind: ClassVar[str]
-    knobs: int
-    receptive_field: int | None
+
+    @property
+    @abstractmethod
+    def knobs(self) -> int:
+        """How many there are."""
+
+    @property
+    @abstractmethod
+    def receptive_field(self) -> int | None:
+        """Dry samples that can reach one predicted sample; None when the state reaches back without limit."""
 
     @abstractmethod
     def reset(self) -> None:

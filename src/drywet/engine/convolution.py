@@ -113,11 +113,11 @@ class Stack(Network):
         self.reset()
 
     @property
-    def knobs(self) -> int:  # type: ignore[override]
+    def knobs(self) -> int:
         return self.layers[0].inputs - 1
 
     @property
-    def receptive_field(self) -> int | None:  # type: ignore[override]
+    def receptive_field(self) -> int | None:
         if any(isinstance(layer, CellLayer) for layer in self.layers):
             return None
         return 1 + sum(layer.past for layer in self.layers if isinstance(layer, Convolution))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drywet.engine.contract import Array
+from drywet.engine.contract import Array, Network
 from drywet.errors import ModelFileError
 
 
@@ -46,3 +46,13 @@ class Film:
         bent = np.tanh(self.bend.astype(np.float64) @ (2 * np.asarray(knobs, np.float64) - 1) + self.bend_bias)
         scale, shift = np.split(self.spread.astype(np.float64) @ bent + self.spread_bias, 2)
         return 1 + scale, shift
+
+
+class Filmed(Network):
+    """A network whose knobs, if there are any, scale and shift its channels."""
+
+    film: Film | None
+
+    @property
+    def knobs(self) -> int:
+        return self.film.knobs if self.film is not None else 0

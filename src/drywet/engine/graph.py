@@ -38,7 +38,9 @@ class Graph(Network):
     constants : mapping of str to array
         float32 or int64.
     states : mapping of str to shape
-    knobs, receptive_field
+    knob_count : int
+    reach : int or None
+        The receptive field.
     words : str
         What the file says the network is.
     """
@@ -48,8 +50,8 @@ class Graph(Network):
     nodes: tuple[Node, ...]
     constants: Mapping[str, Array]
     states: Mapping[str, tuple[int, ...]]
-    knobs: int
-    receptive_field: int | None
+    knob_count: int
+    reach: int | None
     words: str
 
     def __post_init__(self) -> None:
@@ -72,6 +74,14 @@ class Graph(Network):
         fitting = min(LARGEST_ARRAY / 4 / max([1.0, *grows]), LARGEST_RUN / 2 / max(1.0, sum(grows)))
         self._block = max(1, min(_BLOCK, int(fitting)))
         self.reset()
+
+    @property
+    def knobs(self) -> int:
+        return self.knob_count
+
+    @property
+    def receptive_field(self) -> int | None:
+        return self.reach
 
     def reset(self) -> None:
         self._states = {name: np.zeros(shape) for name, shape in self.states.items()}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from drywet.engine.activations import sigmoid
-from drywet.engine.contract import Array, Network
-from drywet.engine.film import Film
+from drywet.engine.contract import Array
+from drywet.engine.film import Film, Filmed
 from drywet.errors import ModelFileError
 
 FILTER_VALUES, STAGE_VALUES = 5, 7
@@ -16,7 +16,7 @@ _STEEPEST = 700.0  # what e is raised to at most
 
 
 @dataclass(eq=False)
-class GreyBox(Network):
+class GreyBox(Filmed):
     """Filters and clipping stages in a row; stage n holds filter ``first_stage`` + n before its diodes.
 
     Attributes
@@ -56,10 +56,6 @@ class GreyBox(Network):
                 f"the knobs move {self.film.channels} values of {self.filters.size + self.stages.size}"
             )
         self.reset()
-
-    @property
-    def knobs(self) -> int:  # type: ignore[override]
-        return self.film.knobs if self.film is not None else 0
 
     def reset(self) -> None:
         self._memory = [[0.0, 0.0] for _ in self.filters]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from drywet.engine.contract import LARGEST_FIELD, Array, Network, limit
-from drywet.engine.film import Film
+from drywet.engine.contract import LARGEST_FIELD, Array, limit
+from drywet.engine.film import Film, Filmed
 from drywet.errors import ModelFileError
 
 
@@ -39,7 +39,7 @@ def _check_film(film: Film | None) -> None:
 
 
 @dataclass(eq=False)
-class Linear(Network):
+class Linear(Filmed):
     """``y[t] = sum_k taps[k] x[t - k] + bias``; knobs turn a gain before and one after it.
 
     Attributes
@@ -64,11 +64,7 @@ class Linear(Network):
         self.reset()
 
     @property
-    def knobs(self) -> int:  # type: ignore[override]
-        return self.film.knobs if self.film is not None else 0
-
-    @property
-    def receptive_field(self) -> int:  # type: ignore[override]
+    def receptive_field(self) -> int:
         return len(self.taps)
 
     def reset(self) -> None:
@@ -86,7 +82,7 @@ class Linear(Network):
 
 
 @dataclass(eq=False)
-class WienerHammerstein(Network):
+class WienerHammerstein(Filmed):
     """A filter, a piecewise linear curve, a filter; one tap is a plain gain. Knobs turn a gain before and one after.
 
     Attributes
@@ -119,11 +115,7 @@ class WienerHammerstein(Network):
         self.reset()
 
     @property
-    def knobs(self) -> int:  # type: ignore[override]
-        return self.film.knobs if self.film is not None else 0
-
-    @property
-    def receptive_field(self) -> int:  # type: ignore[override]
+    def receptive_field(self) -> int:
         return len(self.before) + len(self.after) - 1
 
     def reset(self) -> None:

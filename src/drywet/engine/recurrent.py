@@ -152,7 +152,7 @@ class Recurrent(Network):
         self.reset()
 
     @property
-    def knobs(self) -> int:  # type: ignore[override]
+    def knobs(self) -> int:
         return self.layers[0].inputs - 1
 
     @property

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from drywet.engine.contract import LARGEST_WEIGHTS, Array, Network, limit
-from drywet.engine.film import Film
+from drywet.engine.contract import LARGEST_WEIGHTS, Array, limit
+from drywet.engine.film import Film, Filmed
 from drywet.errors import ModelFileError
 
 
 @dataclass(eq=False)
-class StateSpace(Network):
+class StateSpace(Filmed):
     """K banks and S = K - 1 pointwise stages.
 
     A bank is ``x[t+1] = pole x[t] + u[t]``, ``y[t] = Re sum_n readout_n x_n[t+1] + direct u[t]``.
@@ -66,10 +66,6 @@ class StateSpace(Network):
             raise ModelFileError(f"the knobs scale {self.film.channels} channels of {stages * channels}")
         limit(self.cost(), LARGEST_WEIGHTS, "weights")
         self.reset()
-
-    @property
-    def knobs(self) -> int:  # type: ignore[override]
-        return self.film.knobs if self.film is not None else 0
 
     def reset(self) -> None:
         self._poles, self._readouts = (part[..., 0] + 1j * part[..., 1] for part in (self.poles, self.readouts))

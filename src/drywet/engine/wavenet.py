@@ -12,9 +12,9 @@ from itertools import pairwise
 import numpy as np
 
 from drywet.engine.activations import IDENTITY, SIGMOID, Activation
-from drywet.engine.contract import LARGEST_FIELD, LARGEST_PAST, LARGEST_WEIGHTS, Array, Network, limit
+from drywet.engine.contract import LARGEST_FIELD, LARGEST_PAST, LARGEST_WEIGHTS, Array, limit
 from drywet.engine.convolution import Convolution, ConvolutionRunner
-from drywet.engine.film import Film
+from drywet.engine.film import Film, Filmed
 from drywet.errors import ModelFileError
 
 FILM_PLACES = (
@@ -127,7 +127,7 @@ class LayerArray:
 
 
 @dataclass(eq=False)
-class WaveNet(Network):
+class WaveNet(Filmed):
     """Layer arrays; each takes the last layer's output of the one before, and its head sum starts from that one's head.
 
     Attributes
@@ -179,11 +179,7 @@ class WaveNet(Network):
         self.reset()
 
     @property
-    def knobs(self) -> int:  # type: ignore[override]
-        return self.film.knobs if self.film is not None else 0
-
-    @property
-    def receptive_field(self) -> int:  # type: ignore[override]
+    def receptive_field(self) -> int:
         own = sum(layer.conv.past for array in self.arrays for layer in array.layers)
         own += sum(array.head.past for array in self.arrays) + sum(head.past for head in self.heads)
         return own + (self.condition.receptive_field if self.condition is not None else 1)

@@ -34,11 +34,11 @@ class WindowLSTM(Network):
         self.reset()
 
     @property
-    def knobs(self) -> int:  # type: ignore[override]
+    def knobs(self) -> int:
         return self.inner.knobs
 
     @property
-    def receptive_field(self) -> int:  # type: ignore[override]
+    def receptive_field(self) -> int:
         return self.context
 
     def reset(self) -> None:

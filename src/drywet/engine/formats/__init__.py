@@ -6,6 +6,7 @@ from typing import Any
 
 from drywet.engine.contract import Array
 from drywet.engine.formats import network, run
+from drywet.engine.formats.c_header import is_c_header, read_c_header
 from drywet.engine.formats.file import ModelFile
 from drywet.engine.formats.nam import read_nam
 from drywet.engine.formats.onnx import is_onnx, read_onnx
@@ -52,9 +53,11 @@ def read_bytes(content: bytes, where: str, linear_order: str = "engine") -> Mode
         return _located(where, _read_safetensors, texts, tensors)
     if is_onnx(content):
         return _located(where, read_onnx, content, where)
+    if is_c_header(content):
+        return _located(where, read_c_header, content, where)
     if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
         raise ModelFileError(
-            f"{where}: is no model file that drywet knows (.nam, AIDA-X, Proteus, RTNeural, ONNX, safetensors)"
+            f"{where}: is no model file that drywet knows (.nam, AIDA-X, Proteus, RTNeural, ONNX, safetensors, C header)"
         )
     return _located(where, _read_json, parse(content, where), linear_order)
 
@@ -85,5 +88,5 @@ def _read_safetensors(texts: Mapping[str, str], tensors: Mapping[str, Array]) ->
     if run.HEADER in texts:
         return run.read_run(texts, tensors, "drywet model")
     if network.HEADER in texts:
-        return network.read_network(texts, tensors, "network")
+        return network.read_network(parse(texts[network.HEADER].encode(), "network"), tensors, "network")
     raise ModelFileError("holds tensors, but says not of which model")

@@ -10,13 +10,23 @@ from drywet.engine.formats.tree import Node
 
 
 @dataclass(frozen=True, eq=False)
+class SelfTest:
+    """An input (N,) and the output that a file promises for it after ``run_in`` zeros, with all knobs at ``rotation``."""
+
+    given: Array
+    promised: Array
+    run_in: int = 0
+    rotation: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class ModelFile:
     """A network and what its file says about it.
 
     Attributes
     ----------
     format : str
-        ``"nam"``, ``"aidax"``, ``"proteus"``, ``"rtneural"``, ``"onnx"``, ``"numpy"`` or ``"drywet"``, a run's own file.
+        ``"nam"``, ``"aidax"``, ``"proteus"``, ``"rtneural"``, ``"onnx"``, ``"numpy"``, ``"c"`` or ``"drywet"``, a run's own.
     version, architecture : str
     network : Network
         With all gains of the file inside.
@@ -32,8 +42,7 @@ class ModelFile:
     weight_count : int
     dry_path : float
         How much of the dry signal the player adds by itself; it is part of ``network`` already.
-    self_test : pair of arrays, shape (N,), or None
-        An input and the output that the file promises for it from a zero state.
+    self_test : SelfTest or None
     sizes : tuple of (float, ModelFile)
         Of a container, ascending: up to which size each is chosen.
     """
@@ -49,7 +58,7 @@ class ModelFile:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     dry_path: float = 0.0
-    self_test: tuple[Array, Array] | None = None
+    self_test: SelfTest | None = None
     sizes: tuple[tuple[float, "ModelFile"], ...] = ()
 
     def at_size(self, size: float) -> "ModelFile":

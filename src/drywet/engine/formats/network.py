@@ -14,7 +14,7 @@ from drywet.engine.contract import Array, Network
 from drywet.engine.convolution import Convolution, Stack
 from drywet.engine.film import Film
 from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
-from drywet.engine.formats.tree import Node, parse
+from drywet.engine.formats.tree import Node
 from drywet.engine.grey_box import GreyBox
 from drywet.engine.linear import Linear, WienerHammerstein
 from drywet.engine.recurrent import CellLayer, Recurrent
@@ -33,9 +33,8 @@ NAMES = {kind.__name__: kind for kind in _PARTS}
 _DEEPEST = 12
 
 
-def read_network(texts: Mapping[str, str], tensors: Mapping[str, Array], where: str) -> ModelFile:
-    """The network in a file of the ``numpy`` format, from its texts and tensors."""
-    header = parse(texts[HEADER].encode(), where)
+def read_network(header: Node, tensors: Mapping[str, Array], where: str) -> ModelFile:
+    """The network in a file of the ``numpy`` format, from its header and its tensors by name."""
     if header["format"].integer(0, 1 << 30) != FORMAT:
         header["format"].fail(f"is {header['format'].value}, this drywet reads {FORMAT}")
     left = dict(tensors)

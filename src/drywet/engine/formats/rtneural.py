@@ -12,7 +12,7 @@ import numpy as np
 from drywet.engine.activations import Activation
 from drywet.engine.contract import LARGEST_WEIGHTS, Array, Network, folded, limit
 from drywet.engine.convolution import Convolution, Stack, ungroup
-from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
+from drywet.engine.formats.file import ModelFile, SelfTest, checked_rate, metadata_of
 from drywet.engine.formats.tree import Node
 from drywet.engine.recurrent import CellLayer, Recurrent
 
@@ -95,13 +95,13 @@ def _rate(root: Node) -> tuple[int, tuple[str, ...]]:
     return checked_rate(Node(None, root.where), RATE)
 
 
-def _self_test(root: Node, before: float, after: float) -> tuple[Array, Array] | None:
+def _self_test(root: Node, before: float, after: float) -> SelfTest | None:
     """The players test themselves with both gains off; here they are part of the network, so they are taken out again."""
     if "input_batch" not in root or "output_batch" not in root or not before or not after:
         return None
     first, second = root["input_batch"], root["output_batch"]
     count = len(first.list(1 << 16))
-    return folded(first.array(count), 1 / before), folded(second.array(count), after)
+    return SelfTest(folded(first.array(count), 1 / before), folded(second.array(count), after))
 
 
 def _knobs(root: Node, layers: Sequence[Convolution | CellLayer]) -> tuple[str, ...]:

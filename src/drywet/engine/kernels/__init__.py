@@ -13,6 +13,7 @@ from drywet.engine.linear import Linear, WienerHammerstein
 from drywet.engine.recurrent import Recurrent
 from drywet.engine.state_space import StateSpace
 from drywet.engine.wavenet import WaveNet
+from drywet.engine.window_lstm import WindowLSTM
 
 __all__ = ["Compiled", "compiled"]
 
@@ -41,7 +42,7 @@ def _compiled(network: Network) -> Network:
     if isinstance(network, Stack):
         from drywet.engine.kernels.convolution import CompiledStack
 
-        return CompiledStack(network) if CompiledStack.holds(network) else network
+        return CompiledStack(network)
     if isinstance(network, Linear | WienerHammerstein):
         from drywet.engine.kernels.linear import CompiledFilter
 
@@ -54,4 +55,8 @@ def _compiled(network: Network) -> Network:
         from drywet.engine.kernels.grey_box import CompiledGreyBox
 
         return CompiledGreyBox(network)
+    if isinstance(network, WindowLSTM):
+        from drywet.engine.kernels.window_lstm import CompiledWindowLSTM
+
+        return CompiledWindowLSTM(network)
     return network

@@ -34,7 +34,6 @@ class Compiled(Network, Generic[Reference]):
 
     def __init__(self, reference: Reference, numbers: Array, table: Array):
         self.reference = reference
-        self.knobs, self.receptive_field = reference.knobs, reference.receptive_field
         self.numbers, self.table = numbers, table
         self._at_rest = numbers.copy(), table.copy()
         self._turned = np.full(self.knobs, np.nan)
@@ -49,6 +48,14 @@ class Compiled(Network, Generic[Reference]):
             report(f"compiling the {self.kind} kernel, once on this machine; some seconds")
         self.kernel.compile(self.signature)
         self.kernel.disable_compile()
+
+    @property
+    def knobs(self) -> int:
+        return self.reference.knobs
+
+    @property
+    def receptive_field(self) -> int | None:
+        return self.reference.receptive_field
 
     @property
     def kind(self) -> str:  # type: ignore[override]

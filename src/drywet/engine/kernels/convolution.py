@@ -38,12 +38,16 @@ def taps(layer: Convolution, rows: Rows) -> list[tuple[Rows, int, Array]]:
 
 
 class CompiledStack(CompiledSteps[Stack]):
-    """A stack of convolutions and dense layers, compiled."""
+    """A stack of convolutions, dense and recurrent layers, compiled."""
 
     def __init__(self, reference: Stack):
-        layers = [layer for layer in reference.layers if isinstance(layer, Convolution)]
-        steps = Steps(max(layer.past for layer in layers))
-        inlets = [steps.inlet(f"input {n % 2}", layer.inputs, layer.past) for n, layer in enumerate(layers)]
+        layers = reference.layers
+        pasts = [layer.past if isinstance(layer, Convolution) else 0 for layer in layers]
+        steps = Steps(max(pasts))
+        inlets = [
+            steps.inlet(f"input {n % 2}", layer.inputs, past)
+            for n, (layer, past) in enumerate(zip(layers, pasts, strict=True))
+        ]
         steps.input(inlets[0].part(0, 1))
         self._knobs = [
             steps.scale(Rows(reference.knobs, steps.nothing.place, 0, False), inlets[0].part(1, reference.knobs),
@@ -51,16 +55,14 @@ class CompiledStack(CompiledSteps[Stack]):
         ] if reference.knobs else []  # fmt: skip
         for n, layer in enumerate(layers):
             out = inlets[n + 1] if n + 1 < len(layers) else steps.still("output", 1)
+            if not isinstance(layer, Convolution):
+                steps.cell(layer, inlets[n], out)
+                continue
             steps.linear(taps(layer, inlets[n]), layer.bias, out)
             if layer.activation.name != "Identity":
                 bend(steps, layer.activation, out, out)
         steps.output(out, dry_gain=reference.dry_gain)
         super().__init__(reference, steps)
-
-    @staticmethod
-    def holds(reference: Stack) -> bool:
-        """Whether there are no recurrent layers inside."""
-        return all(isinstance(layer, Convolution) for layer in reference.layers)
 
     def _turn(self, knobs: Array) -> None:
         for place in self._knobs:

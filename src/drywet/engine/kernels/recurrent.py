@@ -22,7 +22,7 @@ from drywet.engine.kernels.vectors import (
     tanh,
     total,
 )
-from drywet.engine.recurrent import CellLayer, Recurrent
+from drywet.engine.recurrent import GATES, CellLayer, Recurrent
 
 _HEAD = 8  # numbers of the table before those of the layers
 _ROW = 10  # of each layer
@@ -80,7 +80,7 @@ def _three_sums(numbers, inputs, count, weight, a, b, c):
 
 
 @njit(forceinline=True)
-def _lstm_tile(numbers, now, following, units, count, weight, constant, memory, start):
+def lstm_tile(numbers, now, following, units, count, weight, constant, memory, start):
     i, f, g, o = _four_sums(numbers, now, count, weight, constant)
     c = fma(sigmoid(f), load(numbers, memory + start), sigmoid(i) * tanh(g))
     store(numbers, memory + start, c)
@@ -88,7 +88,7 @@ def _lstm_tile(numbers, now, following, units, count, weight, constant, memory, 
 
 
 @njit(forceinline=True)
-def _gru_tile(numbers, now, following, units, count, weight, constant, start):
+def gru_tile(numbers, now, following, units, count, weight, constant, start):
     r, z = load(numbers, constant), load(numbers, constant + 16)
     remembered, n = load(numbers, constant + 32), load(numbers, constant + 48)
     r, z, remembered = _three_sums(numbers, now, units, weight, r, z, remembered)
@@ -123,9 +123,9 @@ def _play(dry, wet, numbers, table, lstm):
                     tile = tiles - 1 - n if side else n
                     w, b, start = weight + tile * count * gates * LANES, constant + tile * 4 * LANES, tile * LANES
                     if lstm:
-                        _lstm_tile(numbers, now, following, units, count, w, b, memory, start)
+                        lstm_tile(numbers, now, following, units, count, w, b, memory, start)
                     else:
-                        _gru_tile(numbers, now, following, units, count, w, b, start)
+                        gru_tile(numbers, now, following, units, count, w, b, start)
                 if layer == layers - 1:
                     value = spread(np.float32(0))
                     for tile in range(tiles):
@@ -167,35 +167,21 @@ class CompiledRecurrent(Compiled[Recurrent]):
         places = Places()
         rows: list[list[int]] = []
         self.kernel = lstm if reference.cell == "lstm" else gru
-        self._constants: list[int] = []
         for layer in reference.layers:
-            signals = 1 if not rows else layer.inputs
-            tiles, units = -(-layer.units // LANES), layer.units + layer.units % 2
-            count = units + signals + signals % 2
-            size = -(-(max(tiles * LANES, count)) // LANES) * LANES
-            weight = np.zeros((count, len(layer.bias) // layer.units, layer.units))
-            weight[: layer.units] = _by_gate(layer.recurrent_weight, layer.units)
-            weight[units : units + signals] = _by_gate(layer.input_weight[:, :signals], layer.units)
-            at_rest = np.zeros((2, size))
-            at_rest[0, : layer.units] = layer.hidden
-            place = places.add(_tiled(weight)), places.zeros(tiles * 4 * LANES), places.add(at_rest)
-            memory = places.add(layer.memory)
-            rows.append([signals, units, tiles, count, *place, memory, size, places.zeros(CHUNK * tiles * LANES)])
-            self._constants.append(place[1])
+            row = laid_out(layer, 1 if not rows else layer.inputs, places)
+            rows.append([*row, places.zeros(CHUNK * row[2] * LANES)])
         head, bias = places.add(reference.head), places.add(np.array([reference.head_bias, reference.dry_gain]))
-        numbers = places.numbers()
-        for layer, start in zip(reference.layers, self._constants, strict=True):
-            of_layer = _constant(layer, np.zeros(0))
-            numbers[start : start + of_layer.size] = of_layer
         heading = [len(rows), head, bias, 0] + [0] * (_HEAD - 4)
-        super().__init__(reference, numbers, np.array([*heading, *(n for row in rows for n in row)], np.int64))
+        flat = np.array([*heading, *(n for row in rows for n in row)], np.int64)
+        super().__init__(reference, places.numbers(), flat)
+        self._constant = rows[0][5]
         self._moving = [(row[6], row[6] + 2 * row[8]) for row in rows] + [
             (row[7], row[7] + row[2] * LANES) for row in rows
         ]
 
     def _turn(self, knobs: Array) -> None:
-        of_layer = _constant(self.reference.layers[0], knobs)
-        self.numbers[self._constants[0] : self._constants[0] + of_layer.size] = of_layer
+        constant = _constant(self.reference.layers[0], knobs)
+        self.numbers[self._constant : self._constant + constant.size] = constant
 
     def settle(self, samples: int, knobs: Array) -> None:
         """As ever, but no longer than the state still moves."""
@@ -210,6 +196,20 @@ class CompiledRecurrent(Compiled[Recurrent]):
 
     def _state(self) -> Array:
         return np.concatenate([self.numbers[start:stop] for start, stop in self._moving])
+
+
+def laid_out(layer: CellLayer, signals: int, places: Places) -> list[int]:
+    """A layer of the table, without what goes to the layer above; only its first ``signals`` inputs are no knobs."""
+    tiles, units = -(-layer.units // LANES), layer.units + layer.units % 2
+    count = units + signals + signals % 2
+    size = -(-(max(tiles * LANES, count)) // LANES) * LANES
+    weight = np.zeros((count, GATES[layer.cell], layer.units))
+    weight[: layer.units] = _by_gate(layer.recurrent_weight, layer.units)
+    weight[units : units + signals] = _by_gate(layer.input_weight[:, :signals], layer.units)
+    at_rest = np.zeros((2, size))
+    at_rest[0, : layer.units] = layer.hidden
+    parts = _tiled(weight), _constant(layer, np.zeros(0)), at_rest, layer.memory
+    return [signals, units, tiles, count, *(places.add(part) for part in parts), size]
 
 
 def _by_gate(weight: Array, units: int) -> Array:

@@ -16,6 +16,7 @@ from drywet.engine.kernels.contract import CHUNK, COMPILED, Compiled, Places, Re
 from drywet.engine.kernels.denormals import flush_denormals, restore
 from drywet.engine.kernels.rows import grouped, multiply
 from drywet.engine.kernels.vectors import LANES, clip, fma, load, sigmoid, spread, store, tanh
+from drywet.engine.recurrent import CellLayer
 
 CURVES = {
     "Identity": 0, "Tanh": 1, "Fasttanh": 1, "Sigmoid": 2, "LeakyReLU": 3, "PReLU": 3, "ReLU": 3, "LeakyHardtanh": 4,
@@ -23,9 +24,9 @@ CURVES = {
 }  # fmt: skip
 _PIECES = 9  # a piecewise linear curve
 _NUMBERS = 4  # that every row of a curve has
-_INPUT, _LINEAR, _CURVE, _SCALE, _MULTIPLY, _BLEND, _OUTPUT = range(7)
+_INPUT, _LINEAR, _CURVE, _SCALE, _MULTIPLY, _BLEND, _OUTPUT, LSTM, GRU = range(9)  # the last two: see mixed.py
 _WIDTH = 20  # of a step in the table
-_NOW, _LAST, _STEPS, _HISTORIES = range(4)  # of the table's heading
+NOW, _LAST, STEPS, _HISTORIES = range(4)  # of the table's heading
 _HEAD = 4
 _SLACK = 2048  # samples by which the present walks at least, before the past is brought back
 
@@ -68,72 +69,87 @@ def _piece(x, numbers, table, place):
     return numbers[first + 2 * corners + low] + numbers[first + corners + low] * (x - numbers[first + low])
 
 
+@njit(forceinline=True)
+def bring_back(numbers, table):
+    """The past of all moving rows back to their beginning, once the present has walked as far as there is room."""
+    if table[NOW] + CHUNK > table[_LAST]:
+        for n in range(table[_HISTORIES]):
+            start, past = table[_HEAD + 2 * n], table[_HEAD + 2 * n + 1]
+            for t in range(past):
+                numbers[start + t] = numbers[start + table[NOW] + t]
+        table[NOW] = 0
+
+
+@njit(forceinline=True)
+def place_of(table, n):
+    """Where step ``n`` begins in the table."""
+    return _HEAD + 2 * table[_HISTORIES] + _WIDTH * n
+
+
+@njit(forceinline=True)
+def perform(dry, wet, numbers, table, s, first, length):
+    """The step at ``table[s]`` over ``length`` samples from ``first`` on. See :class:`Steps` for what each takes."""
+    vectors = (length + LANES - 1) // LANES
+    now = table[NOW]
+    step, rows, out, out_stride = table[s], table[s + 1], table[s + 2] + table[s + 3] * now, table[s + 4]
+    a, a_stride = table[s + 5] + table[s + 6] * now, table[s + 7]
+    b, b_stride = table[s + 8] + table[s + 9] * now, table[s + 10]
+    p, q = table[s + 11], table[s + 12]
+    if step == _LINEAR:
+        places, moving, count = table[s + 13], table[s + 14], table[s + 15]
+        multiply(numbers, table, places, moving, count, now, vectors, rows, p, q, a, a_stride, out, out_stride)
+    elif step == _CURVE:
+        kind, total, total_stride = table[s + 13], table[s + 14] + table[s + 15] * now, table[s + 16]
+        for r in range(rows):
+            for t in range(0, vectors * LANES, LANES):
+                i, o = a + r * a_stride + t, out + r * out_stride + t
+                if kind < 8:
+                    store(numbers, o, _bend(kind, load(numbers, i), numbers, p + _NUMBERS * r))
+                else:
+                    for j in range(LANES):
+                        x = numbers[i + j]
+                        if kind == _PIECES:
+                            numbers[o + j] = _piece(x, numbers, table, q)
+                        else:  # ELU
+                            numbers[o + j] = x if x > 0 else math.expm1(x)
+                if total >= 0:  # and the sum of it with ``b``
+                    place = total + r * total_stride + t
+                    store(numbers, place, load(numbers, o) + load(numbers, b + r * b_stride + t))
+    elif step == _SCALE:  # by a number for each row, and add one
+        for r in range(rows):
+            factor, shift = spread(numbers[p + r]), spread(numbers[q + r])
+            for t in range(0, vectors * LANES, LANES):
+                store(numbers, out + r * out_stride + t, fma(factor, load(numbers, a + r * a_stride + t), shift))
+    elif step == _MULTIPLY:  # a b + c
+        c, c_stride = table[s + 13] + table[s + 14] * now, table[s + 15]
+        for r in range(rows):
+            for t in range(0, vectors * LANES, LANES):
+                x, y = load(numbers, a + r * a_stride + t), load(numbers, b + r * b_stride + t)
+                store(numbers, out + r * out_stride + t, fma(x, y, load(numbers, c + r * c_stride + t)))
+    elif step == _BLEND:  # a b + (1 - a) c
+        c, c_stride = table[s + 13] + table[s + 14] * now, table[s + 15]
+        for r in range(rows):
+            for t in range(0, vectors * LANES, LANES):
+                x, y = load(numbers, a + r * a_stride + t), load(numbers, c + r * c_stride + t)
+                store(numbers, out + r * out_stride + t, fma(x, load(numbers, b + r * b_stride + t) - y, y))
+    elif step == _INPUT:
+        for t in range(length):
+            numbers[out + t] = numbers[p] * dry[first + t]
+    else:
+        for t in range(length):
+            wet[first + t] = numbers[p] * numbers[a + t] + numbers[q] * dry[first + t]
+
+
 @njit(**COMPILED)
 def play(dry, wet, numbers, table):
-    """Fill ``wet`` with what the steps of ``table`` make of ``dry``. See :class:`Steps` for what each takes."""
+    """Fill ``wet`` with what the steps of ``table`` make of ``dry``."""
     mode = flush_denormals()
     for first in range(0, len(dry), CHUNK):
         length = min(CHUNK, len(dry) - first)
-        vectors = (length + LANES - 1) // LANES
-        if table[_NOW] + CHUNK > table[_LAST]:
-            for n in range(table[_HISTORIES]):
-                start, past = table[_HEAD + 2 * n], table[_HEAD + 2 * n + 1]
-                for t in range(past):
-                    numbers[start + t] = numbers[start + table[_NOW] + t]
-            table[_NOW] = 0
-        now = table[_NOW]
-        for n in range(table[_STEPS]):
-            s = _HEAD + 2 * table[_HISTORIES] + _WIDTH * n
-            step, rows, out, out_stride = table[s], table[s + 1], table[s + 2] + table[s + 3] * now, table[s + 4]
-            a, a_stride = table[s + 5] + table[s + 6] * now, table[s + 7]
-            b, b_stride = table[s + 8] + table[s + 9] * now, table[s + 10]
-            p, q = table[s + 11], table[s + 12]
-            if step == _LINEAR:
-                places, moving, count = table[s + 13], table[s + 14], table[s + 15]
-                multiply(numbers, table, places, moving, count, now, vectors, rows, p, q, a, a_stride, out, out_stride)
-            elif step == _CURVE:
-                kind, total, total_stride = table[s + 13], table[s + 14] + table[s + 15] * now, table[s + 16]
-                for r in range(rows):
-                    for t in range(0, vectors * LANES, LANES):
-                        i, o = a + r * a_stride + t, out + r * out_stride + t
-                        if kind < 8:
-                            store(numbers, o, _bend(kind, load(numbers, i), numbers, p + _NUMBERS * r))
-                        else:
-                            for j in range(LANES):
-                                x = numbers[i + j]
-                                if kind == _PIECES:
-                                    numbers[o + j] = _piece(x, numbers, table, q)
-                                else:  # ELU
-                                    numbers[o + j] = x if x > 0 else math.expm1(x)
-                        if total >= 0:  # and the sum of it with ``b``
-                            place = total + r * total_stride + t
-                            store(numbers, place, load(numbers, o) + load(numbers, b + r * b_stride + t))
-            elif step == _SCALE:  # by a number for each row, and add one
-                for r in range(rows):
-                    factor, shift = spread(numbers[p + r]), spread(numbers[q + r])
-                    for t in range(0, vectors * LANES, LANES):
-                        store(
-                            numbers, out + r * out_stride + t, fma(factor, load(numbers, a + r * a_stride + t), shift)
-                        )
-            elif step == _MULTIPLY:  # a b + c
-                c, c_stride = table[s + 13] + table[s + 14] * now, table[s + 15]
-                for r in range(rows):
-                    for t in range(0, vectors * LANES, LANES):
-                        x, y = load(numbers, a + r * a_stride + t), load(numbers, b + r * b_stride + t)
-                        store(numbers, out + r * out_stride + t, fma(x, y, load(numbers, c + r * c_stride + t)))
-            elif step == _BLEND:  # a b + (1 - a) c
-                c, c_stride = table[s + 13] + table[s + 14] * now, table[s + 15]
-                for r in range(rows):
-                    for t in range(0, vectors * LANES, LANES):
-                        x, y = load(numbers, a + r * a_stride + t), load(numbers, c + r * c_stride + t)
-                        store(numbers, out + r * out_stride + t, fma(x, load(numbers, b + r * b_stride + t) - y, y))
-            elif step == _INPUT:
-                for t in range(length):
-                    numbers[out + t] = numbers[p] * dry[first + t]
-            else:
-                for t in range(length):
-                    wet[first + t] = numbers[p] * numbers[a + t] + numbers[q] * dry[first + t]
-        table[_NOW] = now + length
+        bring_back(numbers, table)
+        for n in range(table[STEPS]):
+            perform(dry, wet, numbers, table, place_of(table, n), first, length)
+        table[NOW] += length
     restore(mode)
 
 
@@ -158,7 +174,7 @@ class Steps:
     """A network under construction: memory for its rows, and steps over them."""
 
     def __init__(self, longest_past: int):
-        self.places = Places()
+        self.places, self.cells = Places(), False
         self.last = max(_SLACK, -(-longest_past // LANES) * LANES)
         self._steps: list[list[int]] = []
         self._lists: list[tuple[list[int], list[int]]] = []  # a step, and what its place of a list points to
@@ -244,6 +260,17 @@ class Steps:
         """``out = share a + (1 - share) b``."""
         self._add(_BLEND, out, share, a, 0, 0, *b.fields)
 
+    def cell(self, layer: CellLayer, rows: Rows, out: Rows) -> None:
+        """``out`` is the units of a recurrent layer over ``rows``."""
+        from drywet.engine.kernels.recurrent import laid_out
+
+        self.cells = True
+        *_, weight, constant, vectors, memory, size = laid_out(layer, rows.count, self.places)
+        moving = rows.count if rows.moving else 0
+        more = [0, moving, rows.count, vectors, memory, size, 0]
+        step = self._add(LSTM if layer.cell == "lstm" else GRU, out, rows, self.nothing, weight, constant, *more)
+        self._lists.append((step, [rows.place + n * rows.stride for n in range(rows.count)]))
+
     def _add(self, step: int, out: Rows, a: Rows, b: Rows, *more: int) -> list[int]:
         row = [step, max(out.count, a.count if step == _OUTPUT else 0), *out.fields, *a.fields, *b.fields, *more]
         self._steps.append(row + [0] * (_WIDTH - len(row)))
@@ -268,3 +295,7 @@ class CompiledSteps(Compiled[Reference]):
 
     def __init__(self, reference: Reference, steps: Steps):
         super().__init__(reference, *steps.finish())
+        if steps.cells:
+            from drywet.engine.kernels.mixed import play_mixed
+
+            self.kernel = play_mixed
