@@ -3,11 +3,14 @@
 import copy
 import json
 import random
+import re
+from unittest import mock
 
 import numpy as np
 import torch
 
 from drywet.engine import read_bytes
+from drywet.export import c_header
 from drywet.export.about import About
 from drywet.export.formats import FORMATS
 from drywet.models import FAMILIES, build, model_bytes
@@ -62,6 +65,9 @@ def tiny_files():
     aidax = json.loads(written("aidax", "lstm")[0]) | json.loads(written("rtneural", "lstm")[0])
     aidax["input_batch"], aidax["output_batch"] = aidax["input_batch"][:4], aidax["output_batch"][:4]
     proteus = written("proteus", "lstm")[0]
+    with mock.patch.object(c_header, "TEST_SAMPLES", 8):
+        convolution = FORMATS["rtneural"].fit(networks["linear"].network)
+        headers = [*written("c", "lstm", "linear", "grey-box"), FORMATS["c"].write(convolution, About(RATE))]
     return {
         "nam": nam,
         "aidax": [json.dumps(aidax).encode()],
@@ -69,6 +75,7 @@ def tiny_files():
         "rtneural": written("rtneural", "lstm", "gru", "linear"),
         "onnx": written("onnx", "lstm", "wavenet"),
         "numpy": written("numpy", "lstm", "wavenet", "grey-box"),
+        "c": headers,
         "drywet": list(own.values()),
     }
 
@@ -91,8 +98,11 @@ def _smaller_proteus(content):
 
 def mutate(content, chance):
     """A damaged copy: of JSON some value replaced, dropped or doubled, of all files bytes changed, cut or repeated."""
+    inside = re.search(rb"(?<= )\{\"format\".*\}(?= \*/)", content)  # what a C header says of itself
     if content[:1] == b"{" and chance.random() < 0.75:
         return _mutate_tree(content, chance)
+    if inside and content[:1] == b"/" and chance.random() < 0.4:
+        return content[: inside.start()] + _mutate_tree(inside[0], chance) + content[inside.end() :]
     damaged = bytearray(content)
     for _ in range(chance.choice((1, 1, 2, 5))):
         at = chance.randrange(len(damaged) or 1)

@@ -57,7 +57,7 @@ def patience():
     signal.signal(signal.SIGVTALRM, before)
 
 
-@pytest.mark.parametrize("name", ["nam", "aidax", "proteus", "rtneural", "onnx", "numpy", "drywet"])
+@pytest.mark.parametrize("name", ["nam", "aidax", "proteus", "rtneural", "onnx", "numpy", "c", "drywet"])
 def test_a_damaged_file_is_a_typed_error_or_a_model_that_plays(name, tiny, patience):
     chance, files = rng(name), tiny[name]
     memory = peak_mb(since_now=True)

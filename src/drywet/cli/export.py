@@ -64,12 +64,7 @@ def print_result(result, json_: bool) -> None:
         return
     say = common.stdout.print
     say(f"{result.path}: {result.network}")
-    if result.difference is None:
-        say(f"not compiled, so not checked ({result.checked_by})")
-    else:
-        say(
-            f"read back by {result.checked_by}: differs by at most {result.difference:.1e}, its peak is {result.peak:.2g}"
-        )
+    say(f"read back by {result.checked_by}: differs by at most {result.difference:.1e}, its peak is {result.peak:.2g}")
     print_players(result.players)
     for note in result.notes:
         say(f"note: {note}")

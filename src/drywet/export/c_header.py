@@ -1,11 +1,15 @@
-"""Writes a model as one self-contained C99 header: weights, state, a process function, and a test vector.
+"""Writes a model as one self-contained C99 header: weights, state, a process function, a test vector, a description.
 
 The generated code is plain loops in float32 without allocation; a plugin calls ``reset`` when it loads and ``process`` with
-blocks of any size. Compiled with ``-DDRYWET_SELF_TEST -x c`` the header is a program that checks itself.
+blocks of any size. Compiled with ``-DDRYWET_SELF_TEST -x c`` the header is a program that checks itself. The description, a
+comment, is what ``drywet.engine.formats.c_header`` reads the tables by.
 """
 
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +17,7 @@ from drywet.engine.activations import Activation
 from drywet.engine.contract import Array, Network
 from drywet.engine.convolution import Convolution, Stack
 from drywet.engine.film import Film
+from drywet.engine.formats.c_header import REVERSED, TAPS_FIRST, with_description
 from drywet.engine.grey_box import GreyBox
 from drywet.engine.linear import Linear, WienerHammerstein
 from drywet.engine.recurrent import CellLayer, Recurrent
@@ -23,6 +28,7 @@ from drywet.errors import ExportError
 from drywet.export.about import About
 from drywet.export.c_parts import ACTIVATIONS, HELPERS, MAIN
 from drywet.export.nam import ELSEWHERE
+from drywet.export.numpy_file import described
 from drywet.export.proof import passage
 
 TEST_SAMPLES = 512
@@ -75,7 +81,11 @@ def write(network: Network, about: About) -> bytes:
     dry = passage(about.sample_rate)[_loudest(about.sample_rate)]
     wet = network.process(dry.astype(np.float64), np.full(network.knobs, 0.5))
     network.reset()
-    return source.text(network, about, settle, dry, wet).encode("ascii", "replace")
+    test = {"dry": source.constant(dry), "wet": source.constant(wet)}
+    arrays: dict[str, Array] = {}
+    description = described(network, replace(about, settle=settle), arrays) | {"self_test": test}
+    description["tensors"] = {name: source.home(array) for name, array in arrays.items()}
+    return with_description(source.text(network, about, settle, test), json.dumps(description, allow_nan=False))
 
 
 def _loudest(sample_rate: int) -> slice:
@@ -95,22 +105,37 @@ class _Source:
         self.on_knobs: list[str] = []
         self.helpers: list[str] = []
         self.count = 0
+        self.homes: dict[int, tuple[Array, list[str], str]] = {}  # by id: an array, its tables, their layout
 
     def use(self, name: str) -> str:
         if name not in self.helpers:
             self.helpers.append(name)
         return f"{self.prefix}_{name}"
 
-    def constant(self, values: Array, kind: str = "float") -> str:
-        """Name of a new constant array."""
+    def constant(self, array: Array, layout: str = "") -> str:
+        """Name of the table of an array; the same array has one table only."""
+        if id(array) not in self.homes:
+            values = array.transpose(2, 0, 1) if layout == TAPS_FIRST else array[::-1] if layout == REVERSED else array
+            self.homes[id(array)] = (array, [self._table(values)], layout)
+        return self.homes[id(array)][1][0]
+
+    def split(self, array: Array) -> list[str]:
+        """Names of the tables of ``array[0]``, ``array[1]``, ..."""
+        self.homes[id(array)] = (array, [self._table(part) for part in array], "")
+        return self.homes[id(array)][1]
+
+    def home(self, array: Array) -> dict[str, Any]:
+        """In which tables an array of the network lies; one that is zero may have none."""
+        _, tables, layout = self.homes.get(id(array), (array, [], ""))
+        assert tables or not array.any()
+        return {"tables": tables, "shape": list(array.shape)} | ({"layout": layout} if layout else {})
+
+    def _table(self, values: Array) -> str:
         self.count += 1
         name = f"{self.prefix}_w{self.count}"
-        numbers = [
-            _literal(value, kind)
-            for value in np.ravel(np.asarray(values, np.float32 if kind == "float" else np.float64))
-        ]
+        numbers = [_literal(value) for value in np.ravel(values)]
         lines = [", ".join(numbers[n : n + 8]) for n in range(0, len(numbers), 8)]
-        self.constants.append(f"static const {kind} {name}[{len(numbers)}] = {{\n    " + ",\n    ".join(lines) + "\n};")
+        self.constants.append(f"static const float {name}[{len(numbers)}] = {{\n    " + ",\n    ".join(lines) + "\n};")
         return name
 
     def variable(self, size: int, kind: str = "float") -> str:
@@ -136,11 +161,11 @@ class _Source:
         )
         return scale, shift
 
-    def text(self, network: Network, about: About, settle: int, dry: Array, wet: Array) -> str:
+    def text(self, network: Network, about: About, settle: int, test: dict[str, str]) -> str:
+        """The header, with a zero where the description belongs."""
         prefix, guard = self.prefix, f"{self.prefix.upper()}_H"
         knobs = network.knobs
         names = ", ".join(_plain(name) for name in about.knobs) or "none"
-        test_in, test_out = self.constant(dry), self.constant(wet)
         helpers = "\n\n".join(HELPERS[name].replace("PREFIX", prefix) for name in HELPERS if name in self.helpers)
         title = f"{_plain(about.labels.name or 'A model')}: {network.describe()}, {about.sample_rate} Hz, mono, knobs: {names}"
         head = f"""/* {title}.
@@ -151,7 +176,10 @@ class _Source:
        {prefix}_process(&state, dry, wet, count);       any count; dry and wet may be the same
 {f"       {prefix}_set_knobs(&state, positions);           {knobs} rotations in [0, 1]; noon after reset" if knobs else ""}
 
-   Compiled with -DDRYWET_SELF_TEST it is a program that compares itself with the trainer's output. Link with -lm. */
+   Compiled with -DDRYWET_SELF_TEST it is a program that compares itself with the trainer's output. Link with -lm.
+   From the next comment and the tables drywet reads the model again. */
+/* clang-format off */
+\0
 #ifndef {guard}
 #define {guard}
 #include <math.h>
@@ -171,10 +199,10 @@ class _Source:
 """
         main = MAIN
         for name, value in {
-            "PREFIX": prefix, "TEST_IN": test_in, "TEST_OUT": test_out, "COUNT": len(dry), "TOLERANCE": TOLERANCE
+            "PREFIX": prefix, "TEST_IN": test["dry"], "TEST_OUT": test["wet"], "COUNT": TEST_SAMPLES, "TOLERANCE": TOLERANCE
         }.items():  # fmt: skip
             main = main.replace(name, str(value))
-        rest_knobs = f"static const float noon[{max(knobs, 1)}] = {{{', '.join(['0.5f'] * max(knobs, 1))}}};"
+        noon = f"float noon[{knobs}]; for (int k = 0; k < {knobs}; k++) noon[k] = 0.5f; {prefix}_set_knobs(s, noon);"
         return f"""{head}
 {chr(10).join(self.constants)}
 
@@ -198,7 +226,7 @@ static void {prefix}_reset({prefix}_state *s) {{
     float zero = 0.0f, out;
     memset(s, 0, sizeof *s);
     {reset}
-    {f"{rest_knobs} {prefix}_set_knobs(s, noon);" if knobs else ""}
+    {noon if knobs else ""}
     for (int n = 0; n < {settle}; n++) {prefix}_process(s, &zero, &out, 1);
 }}
 
@@ -212,10 +240,9 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9 .,:;()+-]", "", text)
 
 
-def _literal(value: float, kind: str) -> str:
-    text = str(np.float32(value)) if kind == "float" else repr(float(value))
-    text = text if any(sign in text for sign in ".e") else f"{text}.0"
-    return f"{text}f" if kind == "float" else text
+def _literal(value: float) -> str:
+    text = str(np.float32(value))
+    return f"{text}f" if any(sign in text for sign in ".e") else f"{text}.0f"
 
 
 def _recurrent(network: Recurrent, source: _Source) -> None:
@@ -225,7 +252,7 @@ def _recurrent(network: Recurrent, source: _Source) -> None:
     for layer in network.layers:
         x, width = _cell(layer, source, x), layer.units
     head = source.constant(network.head)
-    source.body.append(f"y = {_literal(network.head_bias, 'float')} + {_literal(network.dry_gain, 'float')} * x0;")
+    source.body.append(f"y = {_literal(network.head_bias)} + {_literal(network.dry_gain)} * x0;")
     source.body.append(f"for (int i = 0; i < {width}; i++) y += {head}[i] * {x}[i];")
 
 
@@ -249,7 +276,7 @@ def _cell(layer: CellLayer, source: _Source, x: str) -> str:
 def _convolve(layer: Convolution, source: _Source, x: str, activate: bool = True) -> str:
     """Statements for one convolution; the name of its result."""
     y = source.local(layer.outputs)
-    weight, bias = source.constant(layer.weight.transpose(2, 0, 1)), source.constant(layer.bias)
+    weight, bias = source.constant(layer.weight, TAPS_FIRST), source.constant(layer.bias)
     ring, at = source.variable((layer.past + 1) * layer.inputs), source.variable(1, "int")
     sizes = f"{layer.outputs}, {layer.inputs}, {layer.weight.shape[2]}, {layer.dilation}"
     source.body.append(f"{source.use('conv')}({weight}, {bias}, {sizes}, {ring}, {at}, {x}, {y});")
@@ -267,7 +294,7 @@ def _formula(activation: Activation) -> str:
     slope = dict(activation.numbers).get("negative_slope", 0.01)
     if isinstance(slope, tuple):
         raise ExportError("C code knows one slope for all channels of a PReLU only")
-    return ACTIVATIONS[activation.name].replace("SLOPE", _literal(slope, "float"))
+    return ACTIVATIONS[activation.name].replace("SLOPE", _literal(slope))
 
 
 def _stack(network: Stack, source: _Source) -> None:
@@ -276,7 +303,7 @@ def _stack(network: Stack, source: _Source) -> None:
     source.body += [f"{x}[{k + 1}] = s->knobs[{k}];" for k in range(network.knobs)]
     for layer in network.layers:
         x = _cell(layer, source, x) if isinstance(layer, CellLayer) else _convolve(layer, source, x)
-    source.body.append(f"y = {x}[0] + {_literal(network.dry_gain, 'float')} * x0;")
+    source.body.append(f"y = {x}[0] + {_literal(network.dry_gain)} * x0;")
 
 
 def _wavenet(network: WaveNet, source: _Source) -> None:
@@ -313,13 +340,13 @@ def _wavenet(network: WaveNet, source: _Source) -> None:
                 f"v += {weight}[o * {half} + i] * {z}[i]; {wide}[o] += v; }}"
             )
         head, x = _convolve(array.head, source, total), wide
-    source.body.append(f"y = {_literal(network.head_scale, 'float')} * {head}[0];")
+    source.body.append(f"y = {_literal(network.head_scale)} * {head}[0];")
 
 
 def _linear(network: Linear, source: _Source) -> None:
     x, after = _gains(network.film, source)
     y = _filtered(network.taps, source, x)
-    source.body.append(f"y = {after}({y}[0] + {_literal(network.bias, 'float')});")
+    source.body.append(f"y = {after}({y}[0] + {_literal(network.bias)});")
 
 
 def _gains(film: Film | None, source: _Source) -> tuple[str, str]:
@@ -330,8 +357,10 @@ def _gains(film: Film | None, source: _Source) -> tuple[str, str]:
 
 
 def _filtered(taps: Array, source: _Source, x: str) -> str:
-    response = np.ascontiguousarray(taps[::-1])[None, None]
-    return _convolve(Convolution(response, np.zeros(1, np.float32)), source, x)
+    y, weight = source.local(1), source.constant(taps, REVERSED)
+    ring, at = source.variable(len(taps)), source.variable(1, "int")
+    source.body.append(f"{source.use('conv')}({weight}, 0, 1, 1, {len(taps)}, 1, {ring}, {at}, {x}, {y});")
+    return y
 
 
 def _wiener_hammerstein(network: WienerHammerstein, source: _Source) -> None:
@@ -347,13 +376,15 @@ def _state_space(network: StateSpace, source: _Source) -> None:
     banks, states, channels, _ = network.poles.shape
     units, film = network.w1.shape[2], source.film(network.film)
     u = source.local(channels)
-    source.body.append(f"for (int c = 0; c < {channels}; c++) {u}[c] = {_literal(network.dry_gain, 'float')} * x0;")
+    source.body.append(f"for (int c = 0; c < {channels}; c++) {u}[c] = {_literal(network.dry_gain)} * x0;")
+    of_banks = [source.split(part) for part in (network.poles, network.readouts, network.direct)]
+    of_stages = [
+        source.split(part) for part in (network.w1, network.b1, network.w2, network.b2, network.w3, network.b3)
+    ]
     for k in range(banks):
-        poles, readouts, direct = (
-            source.constant(part[k]) for part in (network.poles, network.readouts, network.direct)
-        )
+        tables = ", ".join(part[k] for part in of_banks)
         memory = source.variable(2 * states * channels)
-        source.body.append(f"{source.use('bank')}({poles}, {readouts}, {direct}, {memory}, {u}, {states}, {channels});")
+        source.body.append(f"{source.use('bank')}({tables}, {memory}, {u}, {states}, {channels});")
         if k == banks - 1:
             break
         if film:
@@ -362,10 +393,7 @@ def _state_space(network: StateSpace, source: _Source) -> None:
                 f"{u}[c] = {u}[c] * {film[0]}[{k * channels} + c] + {film[1]}[{k * channels} + c];"
             )
         hidden, again = source.local(units), source.local(units)
-        parts = [
-            source.constant(part[k])
-            for part in (network.w1, network.b1, network.w2, network.b2, network.w3, network.b3)
-        ]
+        parts = [part[k] for part in of_stages]
         layer = source.use("dense_tanh")
         source.body.append(f"{layer}({parts[0]}, {parts[1]}, {channels}, {units}, {u}, {hidden});")
         source.body.append(f"{layer}({parts[2]}, {parts[3]}, {units}, {units}, {hidden}, {again});")
@@ -373,24 +401,24 @@ def _state_space(network: StateSpace, source: _Source) -> None:
             f"for (int c = 0; c < {channels}; c++) {{ float v = {parts[5]}[c]; for (int i = 0; i < {units}; i++) "
             f"v += {parts[4]}[i * {channels} + c] * {again}[i]; {u}[c] += v; }}"
         )
-    source.body.append(f"y = {_literal(network.bias, 'float')};")
+    source.body.append(f"y = {_literal(network.bias)};")
     source.body.append(f"for (int c = 0; c < {channels}; c++) y += {u}[c];")
-    source.body.append(f"y *= {_literal(network.wet_gain, 'float')};")
+    source.body.append(f"y *= {_literal(network.wet_gain)};")
 
 
 def _grey_box(network: GreyBox, source: _Source) -> None:
     filters, stages = len(network.filters), len(network.stages)
     rows, clippers = source.variable(6 * filters, "double"), source.variable(7 * max(stages, 1), "double")
     memory, volts = source.variable(2 * filters, "double"), source.variable(max(stages, 1), "double")
-    values = source.constant(np.concatenate([network.filters.ravel(), network.stages.ravel()]))
+    learned = f"{source.constant(network.filters)}, {source.constant(network.stages)}"
     film = source.film(network.film)
     scale, shift = film or ("0", "0")
-    given = f"{values}, {scale}, {shift}, {filters}, {stages}, {rows}, {clippers}"
+    given = f"{learned}, {scale}, {shift}, {filters}, {stages}, {rows}, {clippers}"
     numbers = f"{source.use('grey_numbers')}({given});"
     (source.on_knobs if film else source.reset).append(numbers)
     source.body.append(
-        f"y = (float)({_literal(network.wet_gain, 'float')} * {source.use('grey_box')}({rows}, {clippers}, {memory}, {volts}, "
-        f"{filters}, {stages}, {network.first_stage}, {_literal(network.dry_gain, 'float')} * x0));"
+        f"y = (float)({_literal(network.wet_gain)} * {source.use('grey_box')}({rows}, {clippers}, {memory}, {volts}, "
+        f"{filters}, {stages}, {network.first_stage}, {_literal(network.dry_gain)} * x0));"
     )
 
 

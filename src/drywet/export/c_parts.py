@@ -69,12 +69,12 @@ static void PREFIX_gru(const float *wi, const float *wr, const float *b, const f
         h[j] = fresh + update * (h[j] - fresh);
     }
 }""",
-    "conv": """/* Causal convolution; w is [tap][output][input], the first tap meets the oldest sample. ring holds the past. */
+    "conv": """/* Causal; w is [tap][output][input], the first tap for the oldest sample; b may be null. ring holds the past. */
 static void PREFIX_conv(const float *w, const float *b, int outputs, int inputs, int taps, int dilation, float *ring, int *at,
                         const float *x, float *y) {
     const int size = (taps - 1) * dilation + 1;
     for (int i = 0; i < inputs; i++) ring[*at * inputs + i] = x[i];
-    for (int o = 0; o < outputs; o++) y[o] = b[o];
+    for (int o = 0; o < outputs; o++) y[o] = b ? b[o] : 0.0f;
     for (int k = 0; k < taps; k++) {
         int place = *at - (taps - 1 - k) * dilation;
         if (place < 0) place += size;
@@ -114,11 +114,13 @@ static void PREFIX_dense_tanh(const float *w, const float *b, int inputs, int ou
     for (int o = 0; o < outputs; o++) y[o] = tanhf(y[o]);
 }""",
     "grey_numbers": """/* What the filters and the diodes need, from learned values; scale and shift may be null. */
-static void PREFIX_grey_numbers(const float *values, const float *scale, const float *shift, int filters, int stages,
-                                double *rows, double *clippers) {
-    for (int n = 0; n < 5 * filters + 7 * stages; n++) {
-        double *to = n < 5 * filters ? rows + 6 * (n / 5) + n % 5 : clippers + (n - 5 * filters);
-        *to = (double)values[n] * (scale ? scale[n] : 1.0) + (shift ? shift[n] : 0.0);
+static void PREFIX_grey_numbers(const float *of_filters, const float *of_stages, const float *scale, const float *shift,
+                                int filters, int stages, double *rows, double *clippers) {
+    const int many = 5 * filters;
+    for (int n = 0; n < many + 7 * stages; n++) {
+        double value = n < many ? of_filters[n] : of_stages[n - many];
+        double *to = n < many ? rows + 6 * (n / 5) + n % 5 : clippers + (n - many);
+        *to = value * (scale ? scale[n] : 1.0) + (shift ? shift[n] : 0.0);
     }
     for (int f = 0; f < filters; f++) {
         double *r = rows + 6 * f, climb = exp(r[0]), damping = exp(r[1]), low = r[2], band = r[3], high = r[4];

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from drywet.effect import Effect
 from drywet.engine import EngineEffect, ModelFile, read, read_bytes
 from drywet.engine.formats.file import number_in
 from drywet.engine.recurrent import Recurrent
-from drywet.errors import ExportError, SettingsError
+from drywet.errors import ExportError, ModelFileError, SettingsError
 from drywet.export import c_check
 from drywet.export.about import About, Labels
 from drywet.export.changes import frozen
@@ -38,8 +38,7 @@ class Exported:
     network : str
         What the file holds, in words.
     difference, peak : float
-        Largest absolute difference to the model's own output over the test signal, and that output's peak. Of a C header that
-        could not be compiled here: None.
+        Largest absolute difference to the model's own output over the test signal, and that output's peak.
     checked_by : str
         Who read the file back.
     players : list of Verdict
@@ -49,7 +48,7 @@ class Exported:
     path: Path
     format: str
     network: str
-    difference: float | None
+    difference: float
     peak: float
     checked_by: str
     players: list[Verdict]
@@ -129,13 +128,19 @@ def write_model(
     source = effect or EngineEffect(file, settle=False)
     about = _about(name, file, source, chosen, labels or Labels(), left, stood, esr)
     content = chosen.write(network, about)
-    proof = _prove(content, chosen, replace(file, network=network, knobs=left), file, source, stood)
+    proof = _prove(content, chosen, left, file, source, stood)
     notes = [*(file.notes if effect is None else ()), *_notes(chosen, file, network)]
     if file.sample_rate != RATES.get(chosen.name, file.sample_rate):
         notes.append(rate_note(chosen.name, file.sample_rate))
-    verdicts = _players(content, chosen)
     result = Exported(
-        out, chosen.name, network.describe(), proof.difference, proof.peak, proof.checked_by, verdicts, tuple(notes)
+        out,
+        chosen.name,
+        network.describe(),
+        proof.difference,
+        proof.peak,
+        proof.checked_by,
+        players(proof.back),
+        tuple(notes),
     )
     files.write_bytes(out, content)
     files.write_json(beside(out, "proof.json"), result.as_json() | {"path": out.name, "sha256": files.sha256(out)})
@@ -210,34 +215,35 @@ def _esr(source: Path, file: ModelFile) -> float | None:
 
 @dataclass(frozen=True)
 class _Proof:
-    difference: float | None
+    back: ModelFile
+    difference: float
     peak: float
     checked_by: str
     wet: np.ndarray  # what the file plays, (T,)
 
 
 def _prove(
-    content: bytes, chosen: Format, written: ModelFile, file: ModelFile, effect: Effect, stood: dict[str, float]
+    content: bytes, chosen: Format, left: tuple[str, ...], file: ModelFile, effect: Effect, stood: dict[str, float]
 ) -> _Proof:
-    """Compare what ``content`` plays with ``effect``; ``written`` is the network that was handed to the writer."""
-    dry, left = passage(file.sample_rate), written.knobs
-    by_compiler: float | None = 0.0
-    lead = 0  # zeros that the file's initial state has seen
-    if chosen.name == "c":
-        # The header's own test compares the compiled code with the network that was written; that one is compared here.
-        by_compiler = c_check.run(content)
-        checked_by = "its own test, compiled" if by_compiler is not None else "there is no C compiler here"
-        reader, run_in = EngineEffect(written, settle=False), max(written.settle, written.network.receptive_field or 0)
-    else:
+    """Compare what ``content`` plays with ``effect``, at several positions of the knobs that are ``left``."""
+    dry = passage(file.sample_rate)
+    try:
         back = read_bytes(content, f"the {chosen.name} file that was written")
-        checked_by = f"drywet's reader of {chosen.name} files"
-        reader, run_in = (
-            EngineEffect(back, settle=False),
-            max(back.settle, 0 if file.format == "drywet" else file.settle),
+    except ModelFileError as error:
+        raise ExportError(f"{error}; so nothing was kept. The format numpy holds the largest models") from None
+    checked_by, by_compiler = f"drywet's reader of {chosen.name} files", 0.0
+    if chosen.name == "c":  # the header's own test compares the compiled code with the network that was written
+        found = c_check.run(content)
+        checked_by += (
+            " and its own test, compiled" if found is not None else "; its code was not: there is no C compiler"
         )
-        if chosen.name == "nam" and isinstance(back.network, Recurrent):
-            lead = file.sample_rate // 2
-    worst, peak, wet = by_compiler or 0.0, 0.0, np.zeros(0)
+        by_compiler = found or 0.0
+    reader = EngineEffect(back, settle=False)
+    run_in = max(back.settle, 0 if file.format == "drywet" else file.settle)
+    lead = 0  # zeros that the file's initial state has seen
+    if chosen.name == "nam" and isinstance(back.network, Recurrent):
+        lead = file.sample_rate // 2
+    worst, peak, wet = by_compiler, 0.0, np.zeros(0)
     for position in POSITIONS if left else POSITIONS[:1]:
         expected = played(effect, stood | dict.fromkeys(left, position), dry, lead + run_in)
         wet = played(reader, dict.fromkeys(reader.controls, position), dry, run_in)
@@ -251,13 +257,7 @@ def _prove(
             f"read back, the {chosen.name} file differs from the model by {worst:.2g} (its peak is {peak:.2g}), more than "
             f"{LARGEST_DIFFERENCE:g}; nothing was written. Please report this with the model"
         )
-    return _Proof(None if by_compiler is None else worst, peak, checked_by, wet)
-
-
-def _players(content: bytes, chosen: Format) -> list[Verdict]:
-    if chosen.name == "c":
-        return [Verdict("any C99 compiler", True, "no library but libm")]
-    return players(read_bytes(content, chosen.name))
+    return _Proof(back, worst, peak, checked_by, wet)
 
 
 def _notes(chosen: Format, file: ModelFile, network: Any) -> list[str]:

@@ -24,7 +24,16 @@ def fit(network: Network) -> Network:
 def write(network: Network, about: About) -> bytes:
     """The content of the file."""
     tensors: dict[str, np.ndarray] = {}
-    header = {
+    header = json.dumps(described(network, about, tensors), allow_nan=False)
+    return save(
+        {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()},
+        metadata={"drywet_network": header},
+    )
+
+
+def described(network: Network, about: About, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+    """All but the numbers of the arrays, which go into ``tensors`` by the names that it gives them."""
+    return {
         "format": 1,
         "sample_rate": about.sample_rate,
         "settle": about.settle,
@@ -32,13 +41,12 @@ def write(network: Network, about: About) -> bytes:
         "metadata": about.labels.model_dump(exclude_none=True) | {"esr": about.esr, "drywet": dict(about.source)},
         "network": _tree(network, "", tensors),
     }
-    return save(tensors, metadata={"drywet_network": json.dumps(header, allow_nan=False)})
 
 
 def _tree(value: Any, name: str, tensors: dict[str, np.ndarray]) -> Any:
     """Dataclasses as objects that name their kind, arrays as names of tensors, the rest as it is."""
     if isinstance(value, np.ndarray):
-        tensors[name] = np.ascontiguousarray(value, np.float32)
+        tensors[name] = value
         return {"tensor": name}
     if is_dataclass(value):
         parts = {

@@ -97,4 +97,6 @@ def _rtneural(file: ModelFile) -> list[Verdict]:
 def _own(file: ModelFile) -> list[Verdict]:
     if file.format == "onnx":
         return [Verdict("onnxruntime", True, "opset 17"), Verdict("drywet", True)]
+    if file.format == "c":
+        return [Verdict("any C99 compiler", True, "no library but libm"), Verdict("drywet", True)]
     return [Verdict("drywet", True)]
