@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from drywet.effect import Native
 from drywet.engine.contract import Array, Network
 from drywet.engine.formats import ModelFile, read
 from drywet.engine.kernels import Compiled, compiled
+from drywet.errors import LiveError
 
 
 class EngineEffect:
@@ -58,6 +60,15 @@ class EngineEffect:
             self.network.process_into(dry, wet)
         else:
             wet[:] = self.network.process(dry, self._turned)
+
+    def native(self) -> Native:
+        """How an audio thread plays it; :class:`drywet.errors.LiveError` for a network without compiled form."""
+        if not isinstance(self.network, Compiled):
+            raise LiveError(
+                f"{self.network.describe()}: there is no compiled form of it to play live. Train a model that has one on its "
+                "output (drywet distill --to lstm-40), or render files (drywet render)"
+            )
+        return self.network.native()
 
     def _rotations(self, controls: Mapping[str, float]) -> Array:
         return np.array([controls[name] for name in self.controls], np.float64)

@@ -1,12 +1,13 @@
 """What every compiled network shares: one flat array of numbers, one table of places in it, one kernel over both."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from drywet.effect import Native
 from drywet.engine.contract import Array, Network
+from drywet.engine.kernels.cache import follow, holds
 from drywet.errors import SignalError
 
 CHUNK = 64  # samples that a kernel takes at once, so that what lies between its steps stays in the nearest cache
@@ -34,7 +35,8 @@ class Compiled(Network, Generic[Reference]):
 
     def __init__(self, reference: Reference, numbers: Array, table: Array):
         self.reference = reference
-        self.numbers, self.table = numbers, table
+        self._native_table = np.concatenate([np.zeros(1, np.int64), table])  # the address of the kernel comes first
+        self.numbers, self.table = numbers, self._native_table[1:]
         self._at_rest = numbers.copy(), table.copy()
         self._turned = np.full(self.knobs, np.nan)
 
@@ -42,10 +44,9 @@ class Compiled(Network, Generic[Reference]):
         """Bring the kernel from the cache of an earlier process; compile it where there is none, and say so before."""
         if self.kernel.signatures:
             return
-        source = Path(self.kernel.py_func.__code__.co_filename)
-        known = Path(self.kernel.stats.cache_path).glob(f"{source.stem}.{self.kernel.py_func.__name__}-*.nbi")
-        if not any(file.stat().st_mtime >= source.stat().st_mtime for file in known):
+        if not holds(self.kernel.py_func):
             report(f"compiling the {self.kind} kernel, once on this machine; some seconds")
+        follow(self.kernel._cache, self.kernel.py_func)
         self.kernel.compile(self.signature)
         self.kernel.disable_compile()
 
@@ -77,6 +78,13 @@ class Compiled(Network, Generic[Reference]):
     def process_into(self, dry: Array, wet: Array) -> None:
         """Fill ``wet`` from ``dry``, both float32 (T,) and contiguous, at the knobs of :meth:`turn`."""
         self.kernel(dry, wet, self.numbers, self.table)
+
+    def native(self) -> Native:
+        """The same kernel over the same arrays, to be called without Python."""
+        from drywet.engine.kernels.native import kernel_address, play_address
+
+        self._native_table[0] = kernel_address(self.kernel)
+        return Native(play_address(), self.numbers.view(np.float32), self._native_table)
 
     def process(self, dry: Array, knobs: Array) -> Array:
         if np.ndim(dry) != 1:
