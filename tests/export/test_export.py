@@ -140,17 +140,29 @@ def test_a_writer_that_mixes_up_gates_is_caught_and_leaves_no_file(run, tmp_path
 )  # fmt: skip
 def test_a_file_of_one_player_becomes_one_of_another_that_sounds_the_same(source, target, tmp_path):
     done = export(GOLDEN / source, target, tmp_path / f"x{FORMATS[target].suffix}")
-    assert done.difference is None or done.difference < 1e-5
+    assert done.difference < 1e-5
 
 
 @pytest.mark.parametrize(
     ("source", "target", "reason"),
-    [("nam/wavenet_small.nam", "aidax", "one LSTM or GRU"), ("nam/wavenet_everything.nam", "nam", "0.6"),
+    [("nam/wavenet_small.nam", "aidax", "one LSTM or GRU"), ("nam/wavenet_everything.nam", "c", "plain WaveNets"),
      ("rtneural/gru_8.json", "nam", "GRU")],
 )  # fmt: skip
 def test_what_another_player_cannot_hold_is_refused(source, target, reason, tmp_path):
     with pytest.raises(ExportError, match=reason):
         export(GOLDEN / source, target, tmp_path / "x")
+
+
+def test_a_container_stays_one_for_nam_and_its_largest_or_chosen_size_goes_elsewhere(tmp_path):
+    """Its sizes have 4 and 2 channels."""
+    source = GOLDEN / "nam/container_small.nam"
+    done = export(source, "nam", tmp_path / "x.nam")
+    assert any("2 sizes; all of them" in note for note in done.notes)
+    assert [(top, inner.weight_count) for top, inner in read(done.path).sizes] == [(0.5, 208), (1.0, 710)]
+    assert "4 channels" in export(source, "numpy", tmp_path / "x.safetensors").network
+    small = export(source, "nam", tmp_path / "small.nam", size=0.25)
+    assert "2 channels" in small.network
+    assert read(small.path).architecture == "WaveNet"
 
 
 def test_a_file_is_explained_in_plain_words():
@@ -190,6 +202,9 @@ def test_the_commands_export_inspect_convert_and_import(run, tmp_path):
     assert exported["format"] == "nam"
     assert "LSTM" in command("inspect", file, "--json")["facts"]["network"]
     assert command("convert", file, tmp_path / "x.onnx", "--json")["difference"] < 1e-5
+    renamed = command("convert", file, tmp_path / "x.json", "--format", "aidax", "--name", "other", "--json")
+    assert "padded from 7 to 8 units" in " ".join(renamed["notes"])  # one of the 7 hands the dry signal on
+    assert read(tmp_path / "x.json").metadata["name"] == "other"
     assert command("import", file, "--out", own, "--json")["difference"] < 1e-5
     assert read(own).metadata["name"] == "my pedal"
     words = CliRunner().invoke(app, ["inspect", str(file)], catch_exceptions=False).stdout

@@ -1,5 +1,6 @@
 """Every family to every format: it fits and sounds the same when read back, or it is refused with a reason."""
 
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,13 @@ import torch
 from helpers import require_program
 from small_models import SMALL
 
+from drywet import audio
 from drywet.effect import render
 from drywet.engine import EngineEffect, read_bytes
 from drywet.engine.activations import Activation
 from drywet.engine.convolution import Convolution, Stack
-from drywet.errors import ExportError
-from drywet.export import c_check
+from drywet.errors import ExportError, ModelFileError
+from drywet.export import c_check, nam
 from drywet.export.about import About, Labels
 from drywet.export.changes import dry_as_unit, frozen, padded
 from drywet.export.formats import FORMATS, check, family_for
@@ -256,6 +258,68 @@ def test_a_golden_nam_file_is_written_again_number_by_number(name):
     np.testing.assert_array_equal(np.float32(ours["weights"]), np.float32(theirs["weights"]))
     theirs["config"].pop("head_scale", None), ours["config"].pop("head_scale", None)  # the last weight is what counts
     assert ours["config"] == theirs["config"]
+
+
+def test_a_golden_a2_file_is_written_again_key_by_key():
+    """As the trainer writes it, so NAM's engine takes its quick path for it."""
+    golden = json.loads((GOLDEN / "nam/container_a2.nam").read_text())["config"]["submodels"]
+    sizes = [
+        (top, inner.network) for top, inner in read_bytes((GOLDEN / "nam/container_a2.nam").read_bytes(), "x").sizes
+    ]
+    ours = json.loads(nam.write_container(sizes, About(RATE)))
+    assert (ours["version"], ours["weights"]) == ("0.7.0", [])
+    for mine, theirs in zip(ours["config"]["submodels"], golden, strict=True):
+        assert mine["max_value"] == theirs["max_value"]
+        np.testing.assert_array_equal(np.float32(mine["model"]["weights"]), np.float32(theirs["model"]["weights"]))
+        (layers,), (golden_layers,) = mine["model"]["config"]["layers"], theirs["model"]["config"]["layers"]
+        assert golden_layers.pop("slimmable") is None
+        (
+            layers["head1x1"].pop("out_channels"),
+            golden_layers["head1x1"].pop("out_channels"),
+        )  # of a head that is not active
+        assert layers == golden_layers
+
+
+def test_a_wavenet_with_everything_is_written_again_and_sounds_as_in_nams_engine():
+    file = read_bytes((GOLDEN / "nam/wavenet_everything.nam").read_bytes(), "x")
+    again = read_bytes(FORMATS["nam"].write(FORMATS["nam"].fit(file.network), About(RATE)), "again")
+    dry = audio.read(GOLDEN / "nam/input.wav")[0]
+    expected = np.load(GOLDEN / "nam/wavenet_everything.npy")
+    np.testing.assert_allclose(render(EngineEffect(again), dry), expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("change", "version"),
+    [
+        ({}, "0.5.4"),
+        ({"gated": True, "activation": "ReLU"}, "0.5.4"),
+        ({"activation": {"type": "LeakyReLU", "negative_slope": 0.2}}, "0.6.0"),
+        ({"activation": ["Tanh", "ReLU"]}, "0.6.0"),
+        ({"gating_mode": "blended"}, "0.6.0"),
+        ({"gating_mode": "gated", "secondary_activation": "Hardtanh"}, "0.6.0"),
+        ({"layer1x1": {"active": False}}, "0.6.0"),
+        ({"head1x1": {"active": True, "out_channels": 2}}, "0.6.0"),
+        ({"conv_post_film": {"active": True}}, "0.6.0"),
+        ({"kernel_size": None, "kernel_sizes": [2, 3]}, "0.7.0"),
+        ({"head": {"out_channels": 1, "kernel_size": 2, "bias": True, "head_dilation": 3}}, "0.7.0"),
+    ],
+)
+def test_a_wavenet_is_written_in_the_lowest_version_that_has_a_word_for_it(change, version):
+    """The versions are those of model-file.rst of neural-amp-modeler."""
+    array = {"input_size": 1, "condition_size": 1, "head_size": 1, "channels": 2, "kernel_size": 2, "dilations": [1, 2],
+             "activation": "Tanh", "gated": False, "head_bias": True} | change  # fmt: skip
+    array = {key: value for key, value in array.items() if value is not None}
+    values = {"version": "0.7.0", "architecture": "WaveNet", "config": {"layers": [array]}, "sample_rate": RATE}
+    chance = np.random.default_rng(0)
+    for count in range(10, 100):  # the one that the reader takes
+        values["weights"] = chance.uniform(-0.5, 0.5, count).tolist()
+        with contextlib.suppress(ModelFileError):
+            network = read_bytes(json.dumps(values).encode(), "x").network
+            break
+    written = FORMATS["nam"].write(FORMATS["nam"].fit(network), About(RATE))
+    assert json.loads(written)["version"] == version
+    again, dry = read_bytes(written, "again").network, chance.uniform(-1, 1, 50)
+    np.testing.assert_allclose(again.process(dry, np.zeros(0)), network.process(dry, np.zeros(0)), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["lstm_8", "gru_8", "lstm_16_two_inputs", "conv1d_dense_tanh"])

@@ -7,6 +7,26 @@ import typer
 
 from drywet.cli import common
 
+# Options that convert and import have too.
+SET = typer.Option(None, "--set", help="Freeze a knob: --set drive=3:00. Repeatable.")
+NAME = typer.Option(None, help="What players show. Default: the name in the source, or the source's own.")
+MODELED_BY = typer.Option(None, help="Who made it.")
+GEAR_TYPE = typer.Option(None, help="amp, pedal, pedal_amp, amp_cab, amp_pedal_cab, preamp or studio.")
+GEAR_MAKE = typer.Option(None, help="Maker of the device, e.g. Boss.")
+GEAR_MODEL = typer.Option(None, help="The device, e.g. SD-1.")
+TONE_TYPE = typer.Option(None, help="clean, overdrive, crunch, hi_gain or fuzz.")
+INPUT_LEVEL_DBU = typer.Option(None, help="dBu at the device's input for a full-scale sine.")
+OUTPUT_LEVEL_DBU = typer.Option(None, help="dBu at its output that recorded as a full-scale sine.")
+SIZE = typer.Option(
+    None, min=0, max=1, help="Of a container of several sizes: which one. Default: all in a .nam, else the full one."
+)
+REVERSED = typer.Option(
+    False, "--reversed", help="A Linear .nam from NAM's trainer, which writes its filter backwards."
+)
+GOLDEN = typer.Option(False, "--golden", help="Also write a test input and the model's output beside it.")
+FORCE = typer.Option(False, "--force", help="Write over an existing file.")
+JSON = typer.Option(False, "--json", help="Print the result as JSON.")
+
 
 def export(
     run: Path = typer.Argument(help="Run folder, or a model file."),
@@ -14,18 +34,20 @@ def export(
     out: Path = typer.Option(
         None, "--out", "-o", help="The file. Default: named after the run, in its folder export/."
     ),
-    set_: list[str] = typer.Option(None, "--set", help="Freeze a knob: --set drive=3:00. Repeatable."),
-    name: str = typer.Option(None, help="What players show. Default: the run's name."),
-    modeled_by: str = typer.Option(None, help="Who made it."),
-    gear_type: str = typer.Option(None, help="amp, pedal, pedal_amp, amp_cab, amp_pedal_cab, preamp or studio."),
-    gear_make: str = typer.Option(None, help="Maker of the device, e.g. Boss."),
-    gear_model: str = typer.Option(None, help="The device, e.g. SD-1."),
-    tone_type: str = typer.Option(None, help="clean, overdrive, crunch, hi_gain or fuzz."),
-    input_level_dbu: float = typer.Option(None, help="dBu at the device's input for a full-scale sine."),
-    output_level_dbu: float = typer.Option(None, help="dBu at its output that recorded as a full-scale sine."),
-    golden: bool = typer.Option(False, "--golden", help="Also write a test input and the model's output beside it."),
-    force: bool = typer.Option(False, "--force", help="Write over an existing file."),
-    json_: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+    set_: list[str] = SET,
+    name: str = NAME,
+    modeled_by: str = MODELED_BY,
+    gear_type: str = GEAR_TYPE,
+    gear_make: str = GEAR_MAKE,
+    gear_model: str = GEAR_MODEL,
+    tone_type: str = TONE_TYPE,
+    input_level_dbu: float = INPUT_LEVEL_DBU,
+    output_level_dbu: float = OUTPUT_LEVEL_DBU,
+    size: float = SIZE,
+    reversed_linear: bool = REVERSED,
+    golden: bool = GOLDEN,
+    force: bool = FORCE,
+    json_: bool = JSON,
 ) -> None:
     """Write a model for a player, read the file back, and say how close it is.
 
@@ -33,28 +55,34 @@ def export(
 
     Example: `drywet export runs/my-pedal --format nam --out my-pedal.nam --gear-type pedal --tone-type overdrive`
     """
-    from drywet.export.about import Labels
     from drywet.export.export import export as write
     from drywet.export.formats import format_named
-    from drywet.settings import parse
 
-    labels: dict[str, Any] = {
-        "name": name,
-        "modeled_by": modeled_by,
-        "gear_type": gear_type,
-        "gear_make": gear_make,
-        "gear_model": gear_model,
-        "tone_type": tone_type,
-        "input_level_dbu": input_level_dbu,
-        "output_level_dbu": output_level_dbu,
-    }
+    labels = labels_from(
+        name=name,
+        modeled_by=modeled_by,
+        gear_type=gear_type,
+        gear_make=gear_make,
+        gear_model=gear_model,
+        tone_type=tone_type,
+        input_level_dbu=input_level_dbu,
+        output_level_dbu=output_level_dbu,
+    )
     chosen = format_named(format_)
     if out is None:
         folder = run / "export" if run.is_dir() else run.parent
         stem = run.resolve().name if run.is_dir() else run.name.split(".")[0]
         out = folder / f"{stem}{'-' + format_ if chosen.suffix == '.json' else ''}{chosen.suffix}"
-    given = parse(Labels, {key: value for key, value in labels.items() if value is not None}, "options")
-    print_result(write(run, format_, out, given, common.parse_knobs(set_, "--set"), golden, force), json_)
+    knobs, order = common.parse_knobs(set_, "--set"), "trainer" if reversed_linear else "engine"
+    print_result(write(run, format_, out, labels, knobs, golden, force, size, order), json_)
+
+
+def labels_from(**options: str | float | None) -> Any:
+    """The labels that were given on the command line."""
+    from drywet.export.about import Labels
+    from drywet.settings import parse
+
+    return parse(Labels, {name: value for name, value in options.items() if value is not None}, "options")
 
 
 def print_result(result, json_: bool) -> None:

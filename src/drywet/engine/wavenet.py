@@ -74,7 +74,7 @@ class Layer:
         for place, film in self.films.items():
             if place not in FILM_PLACES:
                 raise ModelFileError(f"a layer has no place {place[:40]!r}; known are {', '.join(FILM_PLACES)}")
-            channels = self._channels(place)
+            channels = self.channels(place)
             if film.inputs != self.mixin.shape[1] or film.past or film.outputs not in (channels, 2 * channels):
                 raise ModelFileError(f"{place} gives {film.outputs} numbers for {channels} channels")
 
@@ -86,7 +86,8 @@ class Layer:
     def to_head(self) -> int:
         return self.head.outputs if self.head is not None else self.bottleneck
 
-    def _channels(self, place: str) -> int:
+    def channels(self, place: str) -> int:
+        """How many channels there are at a place for FiLM."""
         if place == "layer1x1_post_film":
             # The engine applies it in blended layers only, the trainer always: no reading is right.
             raise ModelFileError(

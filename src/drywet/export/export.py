@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from drywet.engine import EngineEffect, ModelFile, read, read_bytes
 from drywet.engine.formats.file import number_in
 from drywet.engine.recurrent import Recurrent
 from drywet.errors import ExportError, ModelFileError, SettingsError
-from drywet.export import c_check
+from drywet.export import c_check, nam
 from drywet.export.about import About, Labels
 from drywet.export.changes import frozen
 from drywet.export.formats import RATES, Format, format_named, rate_note, refuse_knobs
@@ -67,6 +68,8 @@ def export(
     settings: Mapping[str, str | float] | None = None,
     golden: bool = False,
     force: bool = False,
+    size: float | None = None,
+    linear_order: str = "engine",
 ) -> Exported:
     """Write the model in ``source``, a run folder or a model file of any kind, to ``out``.
 
@@ -80,6 +83,10 @@ def export(
         What the file says about the model; what is not given is taken from the source.
     settings : mapping, optional
         Knobs to freeze, and where.
+    size : float, optional
+        Of a container of several sizes which one, in [0, 1], as its players choose; None keeps all where the format can.
+    linear_order : str
+        Of a Linear .nam file, see :func:`drywet.engine.read`.
 
     Raises
     ------
@@ -94,7 +101,9 @@ def export(
     if out.exists() and any(path.exists() and out.samefile(path) for path in (source, source / "best.safetensors")):
         raise SettingsError(f"{out}: is the file that is read; choose another name for the result")
     _refuse_overwriting(out, golden, force)
-    file = read(source)
+    file = read(source, linear_order)
+    if size is not None:
+        file = file.at_size(size)
     effect: Effect | None = None
     if file.format == "drywet":
         from drywet.models import load_effect
@@ -127,7 +136,10 @@ def write_model(
     network = chosen.fit(network)
     source = effect or EngineEffect(file, settle=False)
     about = _about(name, file, source, chosen, labels or Labels(), left, stood, esr)
-    content = chosen.write(network, about)
+    if chosen.name == "nam" and file.sizes:
+        content = nam.write_container([(top, chosen.fit(inner.network)) for top, inner in file.sizes], about)
+    else:
+        content = chosen.write(network, about)
     proof = _prove(content, chosen, left, file, source, stood)
     notes = [*(file.notes if effect is None else ()), *_notes(chosen, file, network)]
     if file.sample_rate != RATES.get(chosen.name, file.sample_rate):
@@ -225,7 +237,7 @@ class _Proof:
 def _prove(
     content: bytes, chosen: Format, left: tuple[str, ...], file: ModelFile, effect: Effect, stood: dict[str, float]
 ) -> _Proof:
-    """Compare what ``content`` plays with ``effect``, at several positions of the knobs that are ``left``."""
+    """Compare what ``content`` plays with ``effect``, at several positions of the knobs that are ``left``, and in all sizes."""
     dry = passage(file.sample_rate)
     try:
         back = read_bytes(content, f"the {chosen.name} file that was written")
@@ -238,14 +250,16 @@ def _prove(
             " and its own test, compiled" if found is not None else "; its code was not: there is no C compiler"
         )
         by_compiler = found or 0.0
-    reader = EngineEffect(back, settle=False)
-    run_in = max(back.settle, 0 if file.format == "drywet" else file.settle)
-    lead = 0  # zeros that the file's initial state has seen
-    if chosen.name == "nam" and isinstance(back.network, Recurrent):
-        lead = file.sample_rate // 2
+    pairs: list[tuple[ModelFile, Effect]] = [
+        (one, EngineEffect(other, settle=False)) for (_, one), (_, other) in zip(back.sizes, file.sizes, strict=False)
+    ] or [(back, effect)]
     worst, peak, wet = by_compiler, 0.0, np.zeros(0)
-    for position in POSITIONS if left else POSITIONS[:1]:
-        expected = played(effect, stood | dict.fromkeys(left, position), dry, lead + run_in)
+    for (one, other), position in product(pairs, POSITIONS if left else POSITIONS[:1]):
+        run_in = max(one.settle, 0 if file.format == "drywet" else file.settle)
+        # Zeros that the file's initial state has seen.
+        lead = file.sample_rate // 2 if chosen.name == "nam" and isinstance(one.network, Recurrent) else 0
+        reader = EngineEffect(one, settle=False)
+        expected = played(other, stood | dict.fromkeys(left, position), dry, lead + run_in)
         wet = played(reader, dict.fromkeys(reader.controls, position), dry, run_in)
         if not np.isfinite(expected).all():
             raise ExportError("the model does not stay finite on the test signal, so no file can sound as it does")
@@ -262,6 +276,13 @@ def _prove(
 
 def _notes(chosen: Format, file: ModelFile, network: Any) -> list[str]:
     notes: list[str] = []
+    if file.sizes:
+        kept = (
+            "all of them are in the file"
+            if chosen.name == "nam"
+            else "the largest is in the file, --size takes another"
+        )
+        notes.append(f"the container has {len(file.sizes)} sizes; {kept}")
     if not isinstance(file.network, Recurrent) or not isinstance(network, Recurrent):
         return notes
     before, after = file.network.layers[0].units, network.layers[0].units

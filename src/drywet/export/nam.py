@@ -1,8 +1,10 @@
-"""Writes .nam files in the lowest version that describes the model, 0.5.4, which players since 2023 load.
+"""Writes .nam files in the lowest version that describes the model: 0.5.4, which players since 2023 load, for all that
+drywet trains; newer ones for the WaveNets of others (``nam_newer.py``).
 
 Sources: model-file.rst of sdatkinson/neural-amp-modeler, ``NAM/*.cpp`` of NeuralAmpModelerCore.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,13 @@ from drywet.engine.contract import Array, Network
 from drywet.engine.convolution import Convolution, Stack
 from drywet.engine.linear import Linear
 from drywet.engine.recurrent import Recurrent
-from drywet.engine.wavenet import Layer, LayerArray, WaveNet
+from drywet.engine.wavenet import LayerArray, WaveNet
 from drywet.errors import ExportError
+from drywet.export import nam_newer
 from drywet.export.about import About
 from drywet.export.changes import dry_as_unit, settled
 from drywet.export.text import encode, numbers
 
-VERSION = "0.5.4"
 ACTIVATIONS = (
     "Tanh", "Hardtanh", "Fasttanh", "ReLU", "LeakyReLU", "PReLU", "Sigmoid", "SiLU", "Hardswish", "LeakyHardtanh", "Softsign"
 )  # fmt: skip
@@ -44,7 +46,7 @@ def fit(network: Network) -> Network:
     if isinstance(network, Linear):
         return network
     if isinstance(network, WaveNet):
-        _refuse_newer(network)
+        nam_newer.check(network, ACTIVATIONS)
         return network
     if isinstance(network, Stack) and _is_convnet(network):
         return network
@@ -55,25 +57,45 @@ def fit(network: Network) -> Network:
 
 def write(network: Network, about: About) -> bytes:
     """The content of a .nam file of a network that :func:`fit` gave."""
+    return encode(_model(network, about))
+
+
+def write_container(sizes: Sequence[tuple[float, Network]], about: About) -> bytes:
+    """The content of a container of networks that :func:`fit` gave, ascending: up to which size each is chosen."""
+    models = [{"max_value": largest, "model": _model(network, about)} for largest, network in sizes]
+    return encode(
+        {
+            "version": nam_newer.NEWEST,
+            "metadata": metadata(about),
+            "architecture": "SlimmableContainer",
+            "config": {"submodels": models},
+            "weights": [],
+            "sample_rate": about.sample_rate,
+        }
+    )
+
+
+def _model(network: Network, about: About) -> dict[str, Any]:
+    version = nam_newer.OLD
     if isinstance(network, Recurrent):
         architecture, config, parts = _lstm(settled(network, about.sample_rate // 2))
     elif isinstance(network, Linear):
         architecture, config = "Linear", {"receptive_field": len(network.taps), "bias": True}
         parts = [network.taps, np.array([network.bias])]  # the engine's order: the present sample's tap first
     elif isinstance(network, WaveNet):
-        architecture, config, parts = _wavenet(network)
+        version = nam_newer.version(network)
+        architecture, config, parts = _wavenet(network, about, version)
     else:
         assert isinstance(network, Stack)
         architecture, config, parts = _convnet(network)
-    values: dict[str, Any] = {
-        "version": VERSION,
+    return {
+        "version": version,
         "metadata": metadata(about),
         "architecture": architecture,
         "config": config,
         "weights": numbers(np.concatenate([np.ravel(part) for part in parts])),
         "sample_rate": about.sample_rate,
     }
-    return encode(values)
 
 
 def metadata(about: About) -> dict[str, Any]:
@@ -101,45 +123,25 @@ def _lstm(network: Recurrent) -> tuple[str, dict[str, Any], list[Array]]:
     return "LSTM", config, [*parts, network.head, np.array([network.head_bias])]
 
 
-def _refuse_newer(network: WaveNet) -> None:
-    layers = [(array.layers[0], layer) for array in network.arrays for layer in array.layers]
-    newer = {
-        "a condition model": network.condition is not None,
-        "heads after the arrays": bool(network.heads),
-        "a head with memory": any(array.head.past for array in network.arrays),
-        "FiLM": any(layer.films for _, layer in layers),
-        "layers of a kind of their own": any(_kind(first) != _kind(layer) for first, layer in layers),
-        "blends": any(layer.gate == "blended" for _, layer in layers),
-        "gates of another curve": any(layer.gate == "gated" and layer.second.name != "Sigmoid" for _, layer in layers),
-        "curves with parameters": any(layer.activation.numbers for _, layer in layers),
-        "bottlenecks": any(layer.bottleneck != layer.conv.inputs for _, layer in layers),
-        "layers without residual, or with a head": any(layer.residual is None or layer.head for _, layer in layers),
-    }
-    for what, there in newer.items():
-        if there:
-            raise ExportError(
-                f"this WaveNet has {what}, which only .nam files of 0.6 or 0.7 hold; drywet writes {VERSION}. "
-                f"{ELSEWHERE}"
-            )
+def _wavenet(network: WaveNet, about: About, version: str) -> tuple[str, dict[str, Any], list[Array]]:
+    if version == nam_newer.OLD:
+        config, parts = _config_and_weights(network)
+    else:
+        condition = _model(network.condition, about) if network.condition is not None else None
+        config, parts = nam_newer.config_and_weights(network, condition)
+    return "WaveNet", config, [*parts, np.array([network.head_scale])]
 
 
-def _kind(layer: Layer) -> tuple:
-    return layer.gate, layer.activation, layer.conv.weight.shape
-
-
-def _wavenet(network: WaveNet) -> tuple[str, dict[str, Any], list[Array]]:
-    layers, parts = [], []
+def _config_and_weights(network: WaveNet) -> tuple[dict[str, Any], list[Array]]:
+    parts = []
     for array in network.arrays:
-        layers.append(_array_config(array))
         parts.append(array.widen)
         for layer in array.layers:
             assert layer.residual is not None
             parts += [layer.conv.weight, layer.conv.bias, layer.mixin, layer.residual.weight, layer.residual.bias]
-        parts.append(array.head.weight)
-        if array.head.bias.any():
-            parts.append(array.head.bias)
-    config = {"layers": layers, "head": None, "head_scale": network.head_scale}
-    return "WaveNet", config, [*parts, np.array([network.head_scale])]
+        parts += [array.head.weight, array.head.bias] if array.head.bias.any() else [array.head.weight]
+    layers = [_array_config(array) for array in network.arrays]
+    return {"layers": layers, "head": None, "head_scale": network.head_scale}, parts
 
 
 def _array_config(array: LayerArray) -> dict[str, Any]:
