@@ -6,7 +6,8 @@ from pathlib import Path
 import drywet
 
 SOURCE = Path(drywet.__file__).parent
-FOUNDATION = {"errors", "files", "settings", "audio", "audio_headers", "signals", "controls", "effect", "executor"}
+FOUNDATION = {"errors", "files", "settings", "signals", "controls", "effect", "executor", "rendering"}
+FOUNDATION |= {"audio", "audio_headers", "audio_pipe"}
 # Each stage and the stages it may import, beside the foundation.
 MAY_IMPORT = {
     "measures": set(),

@@ -21,6 +21,8 @@ from drywet.files import atomic_path
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000  # Hz, what an audio interface can offer
 MAX_HOURS = 4  # read() refuses longer files before memory is taken; open_reader() does not
+ENDINGS = (".wav", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".caf", ".flac", ".ogg", ".mp3")  # of files that are read
+LOSSY = (".ogg", ".mp3")  # read, but not written as integers or floats
 BLOCK = 2**16  # samples decoded at a time, over all channels
 BYTES_PER_SAMPLE = {
     **{"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4},
@@ -76,7 +78,10 @@ class Source(Protocol):
     """Sound to be read once from start to end: a :class:`Reader`, or what comes through a pipe."""
 
     sample_rate: int
-    length: int | None  # samples, where it is known before the end
+
+    @property
+    def length(self) -> int | None:
+        """Samples to come, where that is known before the end."""
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Blocks of float32, each of shape (T,); AudioFileError if they cannot be read or are not finite."""
@@ -266,7 +271,7 @@ class Writer:
     """
 
     def __init__(self, where: Path | str, sample_rate: int, subtype: str, put: Callable[[np.ndarray], None]):
-        self.where, self.sample_rate, self._put = where, sample_rate, put
+        self.where, self.sample_rate, self._subtype, self._put = where, sample_rate, subtype, put
         self._clips = subtype not in ("FLOAT", "DOUBLE")
         self.samples, self.clipped, self.peak = 0, 0, 0.0
 
@@ -291,6 +296,8 @@ class Writer:
         if self._clips:
             self.clipped += int(np.sum(np.abs(block) > 1.0))
             block = np.clip(block, -1.0, 1.0)
+        if self._subtype == "PCM_16":  # libsndfile cuts bits off, which leaves half a step of DC: here that is -96 dBFS
+            block = np.rint(block * np.float32(2**15)) / np.float32(2**15)
         for start in range(0, len(block), BLOCK):  # libsndfile crashes on a minute of OGG in one piece
             self._put(block[start : start + BLOCK])
         self.samples += len(block)

@@ -168,7 +168,7 @@ def _check_chunks(path: Path, file: BinaryIO, size: int, container: Container) -
             long_size = int.from_bytes(file.read(8), "little")
         elif name == container.description:
             file.seek(start)
-            _check_codec(path, file.read(40), container)
+            check_codec(path, file.read(40), container)
             described = True
         elif name == container.sound:
             if not described:
@@ -182,7 +182,8 @@ def _check_chunks(path: Path, file: BinaryIO, size: int, container: Container) -
     raise AudioFileError(f"{path}: no sound was found in its {size} bytes, only a header. {EXPORT_AGAIN}")
 
 
-def _check_codec(path: Path, description: bytes, container: Container) -> None:
+def check_codec(path: Path | str, description: bytes, container: Container) -> None:
+    """AudioFileError if the sound is not coded as integers or floats; ``description`` is the container's chunk for it."""
     codec = description[container.codec]
     if codec == EXTENSIBLE.to_bytes(2, container.byteorder):
         codec = description[24:26]
@@ -197,12 +198,16 @@ def _check_rest(path: Path, file: BinaryIO, size: int, container: Container, end
     end += -end % container.padding
     file.seek(end)
     rest = file.read(2**16)
-    is_chunk = all(32 <= byte < 127 for byte in rest[:4])
-    if len(rest) >= 4 and any(rest) and not is_chunk:  # zeros fill the last cluster of a memory card
+    if len(rest) >= 4 and any(rest) and not is_chunk_name(rest[:4]):  # zeros fill the last cluster of a memory card
         raise AudioFileError(
             f"{path}: {size - end} bytes follow the sound that the header speaks of. The recorder may not have closed the "
             f"file. {EXPORT_AGAIN}"
         )
+
+
+def is_chunk_name(name: bytes) -> bool:
+    """Whether these bytes could name a chunk: printable ASCII."""
+    return all(32 <= byte < 127 for byte in name)
 
 
 def _check_ogg(path: Path, file: BinaryIO, head: bytes) -> None:

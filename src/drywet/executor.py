@@ -114,13 +114,20 @@ def _begin_worker(news_queue) -> None:
     global _news
     _news = news_queue
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    import torch
+    signal.signal(signal.SIGTERM, _unwind)
+    os.environ["OMP_NUM_THREADS"] = "1"  # read by torch when a task imports it
 
-    torch.set_num_threads(1)
+
+def _unwind(signum, frame) -> None:
+    """The parent ends this worker: first the task takes its half-written file away."""
+    raise SystemExit
 
 
 def _run_in_worker(function, task, index) -> Outcome:
-    return _outcome_of(function, task, lambda news: _news.put((index, news)))
+    try:
+        return _outcome_of(function, task, lambda news: _news.put((index, news)))
+    except SystemExit:
+        os._exit(1)  # the pool would take this for a result, and hand out the next task
 
 
 def _pass_on(news_queue, report: Report) -> None:

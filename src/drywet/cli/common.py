@@ -91,6 +91,12 @@ def parse_knobs(assignments: list[str] | None, option: str = "--knob") -> dict[s
     return knobs
 
 
+def parse_channel(text: str) -> int | str:
+    """A channel's number where it is one, else the name of a port."""
+    text = text.strip()
+    return int(text) if text.isdecimal() else text
+
+
 def choice(given: str, known: Sequence[str], option: str) -> Any:
     """``given`` if it is one of ``known``, else a SettingsError that names the option."""
     if given not in known:
@@ -124,6 +130,14 @@ def refuse_same_file(source: Path, target: Path) -> None:
     """SettingsError when a command would write over what it reads."""
     if target.exists() and source.exists() and target.samefile(source):
         raise SettingsError(f"{target}: is the file that is read; choose another name for the result")
+
+
+def refuse_existing(target: Path, force: bool) -> None:
+    """SettingsError when a command would write over a file of the user's, unless told to."""
+    if target.is_dir():
+        raise SettingsError(f"{target}: is a folder; name the file, for example {target / 'out.wav'}")
+    if target.exists() and not force:
+        raise SettingsError(f"{target}: exists; add --force to write over it")
 
 
 def report_clipping(path: Path, clipped: int) -> None:

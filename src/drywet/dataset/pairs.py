@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from drywet.audio import ENDINGS
 from drywet.errors import DatasetError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 _DRY = re.compile(r"(?:d|dry)[ _-]+(?P<after>.+)|(?P<before>.+?)[ _-]+dry|dry", re.IGNORECASE)
 _WET = re.compile(r"(?:w|wet)[ _-]+(?P<after>.+)|(?P<before>.+?)[ _-]+wet|wet", re.IGNORECASE)
 
@@ -61,7 +61,7 @@ def _by_name(folder: Path, mark: re.Pattern | None = None, only_marked: bool = F
     """The sound files of ``folder`` by their names without ``mark``."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not path.is_file():
+        if path.suffix.lower() not in ENDINGS or path.name.startswith(".") or not path.is_file():
             continue
         match = mark.fullmatch(path.stem) if mark else None
         if only_marked and not match:
