@@ -22,8 +22,8 @@ class JackInterface:
     """An :class:`drywet.interfaces.Interface` on a JACK server that is already running."""
 
     def __init__(self, server: str, sample_rate: int, play: Sequence[Channel], record: Sequence[Channel]):
-        jack = _library()
-        self._client = _connect(jack, server)
+        jack = library()
+        self._client = connect(jack, server)
         self.sample_rate = sample_rate
         self.description = f"JACK ({self._client.blocksize} frames), out {in_words(play)}, in {in_words(record)}"
         self._tape: Tape | None = None
@@ -35,7 +35,7 @@ class JackInterface:
                     f"{sample_rate} Hz (jackd ... -r {sample_rate}), or make the signal with --sample-rate "
                     f"{self._client.samplerate}"
                 )
-            _patiently(lambda: self._plug_in(play, record))
+            patiently(lambda: self._plug_in(play, record))
         except jack.JackError as error:
             self.close()
             raise CaptureError(f"JACK refuses a connection ({error}). `drywet devices` lists what is there") from error
@@ -44,8 +44,8 @@ class JackInterface:
             raise
 
     def _plug_in(self, play: Sequence[Channel], record: Sequence[Channel]) -> None:
-        targets = [self._port(channel, playback=True) for channel in play]
-        sources = [self._port(channel, playback=False) for channel in record]
+        targets = [find_port(self._client, channel, playback=True) for channel in play]
+        sources = [find_port(self._client, channel, playback=False) for channel in record]
         self._output = self._client.outports.register("play")
         self._inputs = [self._client.inports.register(f"record_{i}") for i in range(1, len(record) + 1)]
         self._client.set_process_callback(self._process)
@@ -67,7 +67,7 @@ class JackInterface:
     def close(self) -> None:
         if not self._gone:
             with suppress(CaptureError):
-                _patiently(self._client.close)
+                patiently(self._client.close)
 
     def _process(self, frames: int) -> None:
         tape = self._tape
@@ -92,30 +92,12 @@ class JackInterface:
                 return f"the other end of the JACK port {port.name} has gone"
         return ""
 
-    def _port(self, channel: Channel, playback: bool) -> Any:
-        """The port that a channel number or a name stands for."""
-        kind = "playback" if playback else "capture"
-        there = self._client.get_ports(is_audio=True, is_input=playback, is_output=not playback)
-        if isinstance(channel, str):
-            for port in there:
-                if channel in (port.name, *port.aliases):
-                    return port
-            raise CaptureError(
-                f"JACK has no {kind} port named {channel!r}; there are: {', '.join(port.name for port in there) or 'none'}"
-            )
-        physical = [port for port in there if port.is_physical]
-        if channel > len(physical):
-            raise CaptureError(
-                f"JACK has {len(physical)} {kind} channels, there is no number {channel}. `drywet devices` lists what is there"
-            )
-        return physical[channel - 1]
-
 
 def devices() -> tuple[list[Device], str]:
     """Every client of the running server that has audio ports, and a remark if there is no server."""
-    jack = _library()
+    jack = library()
     try:
-        client = _connect(jack, "")
+        client = connect(jack, "")
     except CaptureError as error:
         return [], str(error)
     try:
@@ -137,7 +119,39 @@ def devices() -> tuple[list[Device], str]:
         client.close()
 
 
-def _library() -> Any:
+def rate_and_block(server: str = "") -> tuple[int, int] | None:
+    """Sample rate in Hz and block size of a server; None where it does not run, or JACK is not installed."""
+    try:
+        client = connect(library(), server)
+    except (CaptureError, MissingDependencyError):
+        return None
+    try:
+        return client.samplerate, client.blocksize
+    finally:
+        client.close()
+
+
+def find_port(client: Any, channel: Channel, playback: bool) -> Any:
+    """The port that a channel number or a name stands for; CaptureError where there is none."""
+    kind = "playback" if playback else "capture"
+    there = client.get_ports(is_audio=True, is_input=playback, is_output=not playback)
+    if isinstance(channel, str):
+        for port in there:
+            if channel in (port.name, *port.aliases):
+                return port
+        raise CaptureError(
+            f"JACK has no {kind} port named {channel!r}; there are: {', '.join(port.name for port in there) or 'none'}"
+        )
+    physical = [port for port in there if port.is_physical]
+    if channel > len(physical):
+        raise CaptureError(
+            f"JACK has {len(physical)} {kind} channels, there is no number {channel}. `drywet devices` lists what is there"
+        )
+    return physical[channel - 1]
+
+
+def library() -> Any:
+    """The module ``jack``; MissingDependencyError, with what to install, where it or libjack is missing."""
     try:
         import jack
     except ImportError:
@@ -152,9 +166,10 @@ def _library() -> Any:
     return jack
 
 
-def _connect(jack: Any, server: str) -> Any:
+def connect(jack: Any, server: str) -> Any:
+    """A client of the server of this name, the default one for ""; CaptureError where none answers."""
     try:
-        return _patiently(lambda: jack.Client(CLIENT, no_start_server=True, servername=server or None))
+        return patiently(lambda: jack.Client(CLIENT, no_start_server=True, servername=server or None))
     except jack.JackOpenError as error:
         name = server or os.environ.get("JACK_DEFAULT_SERVER") or "default"
         raise CaptureError(
@@ -162,7 +177,7 @@ def _connect(jack: Any, server: str) -> Any:
         ) from error
 
 
-def _patiently(call: Callable[[], T]) -> T:
+def patiently(call: Callable[[], T]) -> T:
     """What a call of libjack gives, which waits for ever for a server that hangs; CaptureError if it does."""
     results: list[T] = []
     errors: list[Exception] = []

@@ -14,20 +14,16 @@ class PortAudioInterface:
     """An :class:`drywet.interfaces.Interface` on a PortAudio stream that runs until it is closed."""
 
     def __init__(self, name: str, sample_rate: int, play: Sequence[Channel], record: Sequence[Channel]):
-        sounddevice = _library()
-        self._play, self._record = _indices(play), _indices(record)
+        sounddevice = library()
+        self._play, self._record = indices(play), indices(record)
         self.sample_rate = sample_rate
         self._tape: Tape | None = None
         self._finished = False
-        device = int(name) if name.isdecimal() else name or None
+        found = [
+            find_device(sounddevice, name, "output", self._play),
+            find_device(sounddevice, name, "input", self._record),
+        ]
         try:
-            found = [sounddevice.query_devices(device, kind) for kind in ("output", "input")]
-            for about, kind, wanted in zip(found, ("output", "input"), (self._play, self._record), strict=True):
-                if max(wanted) >= about[f"max_{kind}_channels"]:
-                    raise CaptureError(
-                        f"{about['name']!r} has {about[f'max_{kind}_channels']} {kind} channels, there is no number "
-                        f"{max(wanted) + 1}. `drywet devices` lists what is there"
-                    )
             self._stream = sounddevice.Stream(
                 samplerate=sample_rate,
                 device=tuple(about["index"] for about in reversed(found)),
@@ -80,7 +76,7 @@ class PortAudioInterface:
 
 def devices() -> tuple[list[Device], str]:
     """Every device that PortAudio sees, and a remark if there is none."""
-    sounddevice = _library()
+    sounddevice = library()
     hosts = [host["name"] for host in sounddevice.query_hostapis()]
     found = [
         Device(
@@ -97,7 +93,28 @@ def devices() -> tuple[list[Device], str]:
     return found, "" if found else "PortAudio sees no device. Connect an audio interface, or start a JACK server"
 
 
-def _library() -> Any:
+def find_device(sounddevice: Any, name: str, kind: str, channels: Sequence[int]) -> dict[str, Any]:
+    """What PortAudio says of the device ``name``, a number or the default one for "", as ``kind``, input or output.
+
+    CaptureError where there is none, or it lacks one of ``channels``, counted from 0.
+    """
+    try:
+        about = sounddevice.query_devices(int(name) if name.isdecimal() else name or None, kind)
+    except (sounddevice.PortAudioError, ValueError) as error:
+        wanted = f"named {name!r}" if name else "to use by default"
+        raise CaptureError(
+            f"PortAudio has no {kind} device {wanted} ({error}). `drywet devices` lists what is there"
+        ) from error
+    if max(channels) >= about[f"max_{kind}_channels"]:
+        raise CaptureError(
+            f"{about['name']!r} has {about[f'max_{kind}_channels']} {kind} channels, there is no number "
+            f"{max(channels) + 1}. `drywet devices` lists what is there"
+        )
+    return about
+
+
+def library() -> Any:
+    """The module ``sounddevice``; MissingDependencyError, with what to install, where it or PortAudio is missing."""
     try:
         import sounddevice
     except ImportError:
@@ -110,7 +127,7 @@ def _library() -> Any:
     return sounddevice
 
 
-def _indices(channels: Sequence[Channel]) -> list[int]:
+def indices(channels: Sequence[Channel]) -> list[int]:
     """Channels counted from 0."""
     for channel in channels:
         if isinstance(channel, str):

@@ -1,5 +1,6 @@
 """Memory and C functions behind addresses, for compiled code that Python is not to run in."""
 
+import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
 from numba.core import cgutils
@@ -51,4 +52,4 @@ def fence(typing_context):
 @njit(forceinline=True)
 def floats(address, count):
     """``count`` numbers of float32 from ``address`` on, as an array."""
-    return carray(pointer(address), (count,), types.float32)
+    return carray(pointer(address), (count,), np.float32)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 from numba import carray, types
 from numba.core.ccallback import CFunc
 
@@ -41,7 +42,7 @@ def jack_xrun(desk):
 def jack_shutdown(status, reason, desk):
     """JackInfoShutdownCallback."""
     record = carray(desk, (1,))[0]
-    text = carray(reason, (REASON,), types.uint8)
+    text = carray(reason, (REASON,), np.uint8)
     for n in range(REASON - 1):  # the last one stays zero
         if text[n] == 0:
             break
@@ -58,8 +59,8 @@ def portaudio_process(arrived, outgoing, frames, when, flags, desk):
     record = carray(desk, (1,))[0]
     record.xruns += (flags & _XRUN_FLAGS) != 0
     inputs, outputs = record.inputs, record.outputs
-    incoming = carray(arrived, (_WHOLE(frames) * inputs,), types.float32)
-    played = carray(outgoing, (_WHOLE(frames) * outputs,), types.float32)
+    incoming = carray(arrived, (_WHOLE(frames) * inputs,), np.float32)
+    played = carray(outgoing, (_WHOLE(frames) * outputs,), np.float32)
     mono = floats(record.mono, record.largest_block)
     first = 0
     while first < frames:

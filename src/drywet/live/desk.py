@@ -296,20 +296,26 @@ class Desk:
         with self._lock:
             blocks, totals = int(self._record.blocks), self._totals()
             rows = self._rows(self._seen, blocks)
-            peaks = rows[:, [r.INPUT_PEAK, r.OUTPUT_PEAK]].max(axis=0, initial=0.0)
+            input_peak, output_peak = rows[:, [r.INPUT_PEAK, r.OUTPUT_PEAK]].max(axis=0, initial=0.0).tolist()
             lasted = rows[:, r.SAMPLES] * 1e9 / self.sample_rate
             input_clipped, output_clipped, unwell = (totals - self._seen_totals).tolist()
             meters = Meters(
-                *(audio.amplitude_to_db(float(peak)) for peak in peaks),
-                input_clipped,
-                output_clipped,
-                blocks - self._seen,
-                float(rows[:, r.TAKEN].sum() / lasted.sum()) if len(rows) else 0.0,
-                float((rows[:, r.TAKEN] / lasted).max(initial=0.0)),
-                unwell,
+                input_peak_dbfs=audio.amplitude_to_db(input_peak),
+                output_peak_dbfs=audio.amplitude_to_db(output_peak),
+                input_clipped=input_clipped,
+                output_clipped=output_clipped,
+                blocks=blocks - self._seen,
+                load=float(rows[:, r.TAKEN].sum() / lasted.sum()) if len(rows) else 0.0,
+                worst_load=float((rows[:, r.TAKEN] / lasted).max(initial=0.0)),
+                unwell=unwell,
             )
             self._seen, self._seen_totals = blocks, totals
         return meters
+
+    @property
+    def block_size(self) -> int:
+        """Samples of the last block; 0 before the first."""
+        return int(self._record.history[(self._record.blocks - 1) % r.HISTORY, r.SAMPLES])
 
     def _totals(self) -> np.ndarray:
         record = self._record

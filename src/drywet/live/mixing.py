@@ -41,6 +41,8 @@ def run(desk, dry, wet, frames):
 
 @njit(**_COMPILED)
 def _play(desk, dry, wet, frames):
+    if frames <= 0:
+        return
     mode = flush_denormals()
     start = _nanoseconds(desk)
     row = desk.history[desk.blocks % HISTORY]

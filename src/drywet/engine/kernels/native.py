@@ -38,7 +38,7 @@ def play(dry, wet, frames, numbers, numbers_length, table, table_length):
 
 def c_function(function: Callable[..., Any], signature: Any) -> CFunc:
     """``function`` compiled as C, or brought from the cache of an earlier process."""
-    compiled = CFunc(function, (signature.args, signature.return_type), {}, {"error_model": "numpy"})
+    compiled: Any = CFunc(function, (signature.args, signature.return_type), {}, {"error_model": "numpy"})
     compiled.enable_caching()
     follow(compiled._cache, function)
     compiled.compile()
@@ -53,7 +53,9 @@ def compiled_play() -> CFunc:
 
 def play_address() -> int:
     """Address of :func:`play`."""
-    return compiled_play().address
+    address = compiled_play().address
+    assert address is not None  # it has been compiled
+    return address
 
 
 def kernel_address(kernel: Any) -> int:
