@@ -5,18 +5,14 @@ one period late) and the delay that was set in the pedal; wet is what the circui
 """
 
 import json
-import os
-import queue
-import signal
-import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import require_library, require_program
+from helpers import require_library
+from programs import JackServer, Program
 
 from drywet import audio, files, signals
 from drywet.circuits import load
@@ -25,71 +21,15 @@ from drywet.effect import render
 
 RATE, PERIOD, DELAY, OVERSAMPLING = 44_100, 4096, 300, 2
 PEDAL = Path(__file__).parents[1] / "virtual_pedal.py"
-PATIENCE = 120  # s; a busy machine is slow
 PORTS = ["--backend", "jack", "--play-channel", "pedal:in", "--wet-channel", "pedal:out"]
-
-
-class Program:
-    """A child process whose output is read line by line, as it comes."""
-
-    def __init__(self, *command, env):
-        self.child = subprocess.Popen(
-            [str(part) for part in command],
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.lines = {name: queue.Queue() for name in ("stdout", "stderr")}
-        self.seen = {"stdout": "", "stderr": ""}
-        self.readers = [threading.Thread(target=self.read, args=(name,), daemon=True) for name in self.lines]
-        for reader in self.readers:
-            reader.start()
-
-    def read(self, name):
-        """Prompts end without a line break, so pieces are read."""
-        pipe = getattr(self.child, name)
-        while piece := os.read(pipe.fileno(), 65_536).decode():
-            self.lines[name].put(piece)
-        self.lines[name].put("")
-
-    def wait_for(self, text, name="stderr"):
-        """Read on until ``text`` has come since the last call."""
-        got = ""
-        while text not in got:
-            piece = self.lines[name].get(timeout=PATIENCE)
-            assert piece, f"{text!r} never came; {got!r}, {self.seen}"
-            got += piece
-            self.seen[name] += piece
-        return got
-
-    def say(self, line):
-        self.child.stdin.write(line + "\n")
-        self.child.stdin.flush()
-
-    def end(self):
-        """Exit status, and everything it wrote."""
-        self.child.stdin.close()
-        status = self.child.wait(PATIENCE)
-        for reader in self.readers:
-            reader.join(PATIENCE)
-        for name, lines in self.lines.items():
-            while not lines.empty():
-                self.seen[name] += lines.get()
-        return status, self.seen["stdout"], self.seen["stderr"]
 
 
 class Studio:
     """A JACK server of its own, and the virtual pedal on it."""
 
     def __init__(self, number):
-        jackd = require_program("jackd")
-        name = f"drywet-test-{os.getpid()}-{number}"
-        self.env = os.environ | {"JACK_DEFAULT_SERVER": name, "OMP_NUM_THREADS": "1"}
-        driver = ["-d", "dummy", "-r", RATE, "-p", PERIOD]
-        self.server = [jackd, "--no-realtime", "--sync", "--timeout", 10_000, *driver]
-        self.jackd = Program(*self.server, env=self.env)
+        self.jackd = JackServer(number, RATE, PERIOD)
+        self.env = self.jackd.env
         circuit = ["--circuit", "sd1", "--oversampling", OVERSAMPLING, "--knob", "level=0.5"]
         self.pedal = Program(sys.executable, PEDAL, "pedal", "--delay", DELAY, *circuit, env=self.env)
         self.pedal.wait_for("ready", "stdout")
@@ -109,21 +49,8 @@ class Studio:
         return stdout, stderr
 
     def close(self):
-        for program in (self.pedal, self.jackd):
-            program.child.terminate()
-            try:
-                program.child.wait(5)
-            except subprocess.TimeoutExpired:  # a server that waits for a client that was killed
-                program.child.kill()
-                program.child.wait(PATIENCE)
-        if self.jackd.child.returncode == -signal.SIGKILL:
-            # It still holds one of the eight places for servers on this machine; another of its name gives it back.
-            place = Program(*self.server, env=self.env)
-            time.sleep(1)
-            place.child.terminate()
-            place.child.wait(PATIENCE)
-        for left in Path("/dev/shm").glob(f"jack_sem.*_{self.env['JACK_DEFAULT_SERVER']}_*"):  # noqa: S108
-            left.unlink()
+        self.pedal.stop()
+        self.jackd.close()
 
 
 @pytest.fixture(scope="module")
@@ -327,7 +254,7 @@ def test_a_device_or_a_server_that_goes_away_ends_the_take_with_one_message(riff
         if what == "device":
             studio.pedal.say("quit")
         else:
-            studio.jackd.child.terminate()
+            studio.jackd.program.child.terminate()
         status, _, stderr = session.end()
         assert status == 9, stderr
         assert "Traceback" not in stderr
