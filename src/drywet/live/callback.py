@@ -12,8 +12,8 @@ import numpy as np
 from numba import carray, types
 from numba.core.ccallback import CFunc
 
-from drywet.engine.kernels.cache import holds
 from drywet.engine.kernels.native import c_function, play
+from drywet.kernel_cache import holds
 from drywet.live.addresses import call, floats
 from drywet.live.mixing import RUN, run
 from drywet.live.record import CHANNELS, DESK_POINTER, REASON

@@ -7,8 +7,8 @@ import numpy as np
 
 from drywet.effect import Native
 from drywet.engine.contract import Array, Network
-from drywet.engine.kernels.cache import follow, holds
 from drywet.errors import SignalError
+from drywet.kernel_cache import follow, holds
 
 CHUNK = 64  # samples that a kernel takes at once, so that what lies between its steps stays in the nearest cache
 # Nothing is reordered: the same sample gets the same bits wherever a block begins.

@@ -8,7 +8,7 @@ from numba import carray, types
 from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
-from drywet.engine.kernels.cache import follow
+from drywet.kernel_cache import follow
 
 _FLOATS, _WHOLES = types.CPointer(types.float32), types.CPointer(types.int64)
 _SIGNATURE = types.void(_FLOATS, _FLOATS, types.int64, _FLOATS, types.int64, _WHOLES, types.int64)

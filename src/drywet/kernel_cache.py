@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).parents[3]
-_IMPORT = re.compile(r"^from (drywet\.(?:engine\.kernels|live)\.\w+) import", re.MULTILINE)
+_ROOT = Path(__file__).parents[1]
+_IMPORT = re.compile(r"^from (drywet\.(?:circuits|engine\.kernels|live)\.\w+) import", re.MULTILINE)
 
 
 def follow(cache: Any, function: Callable[..., Any]) -> None:
