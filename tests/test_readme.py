@@ -3,11 +3,11 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import drywet
+from report_figures import undrawn
 from typer.testing import CliRunner
 
 from drywet import audio, signals
@@ -38,7 +38,8 @@ def test_the_ten_lines_of_python_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     load_study = study.load_study
     monkeypatch.setattr("drywet.training.load_study", lambda name: load_study(name, small))
-    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102, our own page
+    with undrawn():
+        exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102, our own page
     assert (tmp_path / "my-study" / "report" / "index.html").is_file()
     assert re.search(r"^(Low|High) 4 .*%.*index\.html", capsys.readouterr().out)
 
@@ -52,10 +53,8 @@ def test_the_commands_for_an_own_recording_run_in_order(tmp_path, pair):
     for line in own.splitlines():
         if line.startswith("drywet"):
             arguments = shlex.split(line.replace("--budget 2min", "--budget 1epochs --set training.batch_size=8"))[1:]
-            done = subprocess.run(
-                [sys.executable, "-m", "drywet", *arguments], cwd=tmp_path, capture_output=True, text=True
-            )
-            assert done.returncode == 0, done.stderr
+            with undrawn():
+                drywet(*arguments, cwd=tmp_path)
     assert (tmp_path / "out.wav").is_file()
 
 

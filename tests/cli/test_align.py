@@ -1,19 +1,14 @@
 """``drywet align``, as it is typed."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import soundfile
+from command_line import drywet
 from planted_delays import RATE, dry_of, wet_of
 
 from drywet import audio
-
-
-def run(*words):
-    return subprocess.run([sys.executable, "-m", "drywet", *map(str, words)], capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +24,7 @@ def late(tmp_path_factory):
 
 def test_a_late_and_inverted_recording_is_repaired_into_a_copy(late, tmp_path):
     before = (late / "wet.wav").read_bytes()
-    done = run("align", late / "dry.wav", late / "wet.wav", "--out", tmp_path / "aligned", "--json")
-    assert done.returncode == 0, done.stderr
+    done = drywet("align", late / "dry.wav", late / "wet.wav", "--out", tmp_path / "aligned", "--json")
     report = json.loads(done.stdout)
     assert round(report["latency_samples"]) == 312
     assert report["polarity"] == -1
@@ -38,14 +32,12 @@ def test_a_late_and_inverted_recording_is_repaired_into_a_copy(late, tmp_path):
     np.testing.assert_allclose(wet, wet_of("track", "fuzz")[: len(wet)], atol=2**-22)
     assert (late / "wet.wav").read_bytes() == before
     assert json.loads((tmp_path / "aligned" / "alignment.json").read_text()) == report
-    again = run("align", late / "dry.wav", late / "wet.wav", "--out", tmp_path / "aligned")
-    assert again.returncode == 7
+    again = drywet("align", late / "dry.wav", late / "wet.wav", "--out", tmp_path / "aligned", status=7)
     assert "--force" in again.stderr
 
 
 def test_without_out_it_says_what_it_would_do(late):
-    done = run("align", late / "dry.wav", late / "wet.wav")
-    assert done.returncode == 0
+    done = drywet("align", late / "dry.wav", late / "wet.wav")
     assert "trails dry by 31" in done.stdout
     assert "inverted" in done.stdout
     assert "--out" in done.stdout
@@ -54,19 +46,17 @@ def test_without_out_it_says_what_it_would_do(late):
 def test_a_channel_of_a_stereo_file_is_aligned(late, tmp_path):
     stereo = np.stack([audio.read(late / "other.wav")[0], audio.read(late / "dry.wav")[0]], axis=1)
     soundfile.write(tmp_path / "stereo.wav", stereo, RATE, subtype="PCM_24")
-    assert "2 channels" in run("align", tmp_path / "stereo.wav", late / "wet.wav").stderr
-    done = run("align", tmp_path / "stereo.wav", late / "wet.wav", "--dry-channel", 2, "--json")
+    assert "2 channels" in drywet("align", tmp_path / "stereo.wav", late / "wet.wav", status=3).stderr
+    done = drywet("align", tmp_path / "stereo.wav", late / "wet.wav", "--dry-channel", 2, "--json")
     assert round(json.loads(done.stdout)["latency_samples"]) == 312
 
 
 def test_another_take_is_neither_believed_nor_written(late, tmp_path):
-    done = run("align", late / "dry.wav", late / "other.wav", "--out", tmp_path / "no")
-    assert done.returncode == 3
+    done = drywet("align", late / "dry.wav", late / "other.wav", "--out", tmp_path / "no", status=3)
     assert "same take" in done.stderr
     assert not (tmp_path / "no").exists()
 
 
 def test_the_copy_never_goes_over_the_original(late):
-    done = run("align", late / "dry.wav", late / "wet.wav", "--out", late, "--force")
-    assert done.returncode == 4
+    done = drywet("align", late / "dry.wav", late / "wet.wav", "--out", late, "--force", status=4)
     assert "is a file that is read" in done.stderr

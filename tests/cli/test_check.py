@@ -1,11 +1,10 @@
 """``drywet check`` as a user meets it."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from command_line import drywet
 
 from drywet import audio, signals
 from drywet.files import sha256
@@ -25,23 +24,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-def drywet(*arguments, cwd, status=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "drywet", "check", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
 def test_a_page_and_a_picture_and_the_files_stay_as_they_were(folder):
     pair = [folder / "pairs" / role / "riff.wav" for role in ("dry", "wet")]
     before = [sha256(path) for path in pair]
-    page = drywet(*pair, cwd=folder).stdout
+    page = drywet("check", *pair, cwd=folder).stdout
     assert "verdict: usable, better with 1 repair: latency" in page
     assert "drywet align" in page
     assert (folder / "riff-check.png").read_bytes().startswith(b"\x89PNG")
@@ -49,7 +35,7 @@ def test_a_page_and_a_picture_and_the_files_stay_as_they_were(folder):
 
 
 def test_a_folder_gives_a_list_and_json_the_planted_latency(folder):
-    (result,) = json.loads(drywet("pairs", "--json", "--no-picture", cwd=folder).stdout)
+    (result,) = json.loads(drywet("check", "pairs", "--json", "--no-picture", cwd=folder).stdout)
     assert result["status"] == "usable"
     assert result["alignment"]["latency_samples"] == pytest.approx(40, abs=1)
     (latency,) = [finding for finding in result["findings"] if finding["name"] == "latency"]
@@ -57,7 +43,7 @@ def test_a_folder_gives_a_list_and_json_the_planted_latency(folder):
 
 
 def test_what_is_not_usable_leaves_with_3_and_says_why(folder):
-    done = drywet("pairs/dry/riff.wav", "silent.wav", "--picture", "p.png", cwd=folder, status=3)
+    done = drywet("check", "pairs/dry/riff.wav", "silent.wav", "--picture", "p.png", cwd=folder, status=3)
     assert "verdict: not usable: wet is silent" in done.stdout
     assert (folder / "p.png").is_file()
 
@@ -71,4 +57,4 @@ def test_what_is_not_usable_leaves_with_3_and_says_why(folder):
     ],
 )
 def test_mistakes_are_one_clear_line(folder, arguments, status, message):
-    assert message in drywet(*arguments, cwd=folder, status=status).stderr
+    assert message in drywet("check", *arguments, cwd=folder, status=status).stderr

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: in a process of its own, looking at status, stdout and stderr."""
+"""The command line as a user meets it: status, stdout and stderr. What a process alone can show has one of its own."""
 
 import json
 import os
@@ -10,6 +10,8 @@ import time
 
 import numpy as np
 import pytest
+from command_line import drywet
+from report_figures import undrawn
 
 from drywet import audio
 
@@ -17,13 +19,11 @@ RATE = 44_100
 QUICK = ["--model", "lstm", "--set", "model.hidden_size=6", "--set", "training.batch_size=8", "--budget", "2epochs"]
 
 
-def drywet(*arguments, cwd, status=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "drywet", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+@pytest.fixture(autouse=True)
+def no_more_figures():
+    """Reports after the one of ``trained`` would draw the same again."""
+    with undrawn():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -126,12 +126,12 @@ def test_bad_recordings_are_one_clear_error_and_leave_nothing(trained, tmp_path,
         (["train", "dry.wav", "wet.wav", "--model", "s4d", "--set", "training.loss=esrr"], 4, "did you mean 'esr'"),
         (["train", "dry.wav"], 3, "is no dataset"),
         (["train", "dry.wav", "wet.wav", "--model", "gain", "--out", "gone", "--device", "tpu"], 4, "no such device"),
-        (["render", "run", "dry.wav", "out.wav", "--knob", "drive"], 4, "write it as name=position"),
-        (["render", "run", "dry.wav", "out.wav", "--knob", "drive=3:00"], 4, "no knob named 'drive'"),
+        (["render", "run", "dry.wav", "wrong.wav", "--knob", "drive"], 4, "write it as name=position"),
+        (["render", "run", "dry.wav", "wrong.wav", "--knob", "drive=3:00"], 4, "no knob named 'drive'"),
         (["train", "dry.wav", "wet.wav", "--set", "seed"], 4, "write it as name=value"),
         (["evaluate", "nowhere", "dry.wav", "wet.wav"], 5, "no such file"),
         (["evaluate", "run"], 4, "give a dry and a wet file"),
-        (["render", "dry.wav", "dry.wav", "out.wav"], 10, "is no model file that drywet knows"),
+        (["render", "dry.wav", "dry.wav", "wrong.wav"], 10, "is no model file that drywet knows"),
         (["report", "."], 5, ""),
         (["study", "run", "ds341"], 4, "the presets are"),
         (["study", "run", "ds340", "--set", "run.seed=-1"], 4, "seed"),
@@ -169,7 +169,7 @@ def test_ctrl_c_keeps_the_best_model_and_the_same_command_goes_on(trained, tmp_p
         "--set",
         "model.hidden_size=6",
         "--budget",
-        "15s",
+        "8s",
     ]
     process = subprocess.Popen(
         [sys.executable, "-m", "drywet", *command],

@@ -1,36 +1,15 @@
 import json
 import re
 import shutil
-from contextlib import contextmanager
 
 import pytest
+import report_figures
 from fake_study import FACTORS, PROBES, write_json, write_json_lines, write_own_run, write_study
+from report_figures import drawn
 
-from drywet.files import write_text
 from drywet.report import build_run_report, build_study_report
-from drywet.report.page import Page, Picture
 
-EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 KNOB = [{"name": "gain", "setting": "controls.drive", "levels": ["Low", "Mid"]}]
-
-
-@contextmanager
-def drawn(is_wanted):
-    """Inside, a page draws the figures with a wanted name and has empty pictures for the others: most time goes there."""
-    draw = Page.picture
-
-    def sketch(page, name, alt, *_):
-        for ending in (".svg", "-narrow.svg", ".pdf"):
-            page.written.add(page.out / f"figures/{name}{ending}")
-            write_text(page.out / f"figures/{name}{ending}", EMPTY)
-        return Picture(name, alt, (1, 1), (1, 1))
-
-    def picture(page, name, *rest):
-        return (draw if is_wanted(name) else sketch)(page, name, *rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Page, "picture", picture)
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +31,7 @@ def report(study):
 @pytest.fixture
 def undrawn():
     """Pages without figures, for tests of everything else."""
-    with drawn(lambda name: False):
+    with report_figures.undrawn():
         yield
 
 
