@@ -1,6 +1,7 @@
 """What the audio thread plays, and what may be turned while it plays."""
 
 import ctypes
+import math
 import sys
 import threading
 import time
@@ -264,7 +265,8 @@ class Desk:
             for name, target in self._targets.items():
                 away = target - self._positions[name]
                 if away:
-                    self._positions[name] += min(max(away, -farthest), farthest) if abs(away) > farthest else away
+                    near = abs(away) < 1.001 * farthest  # what rounding leaves is no step of its own
+                    self._positions[name] = target if near else self._positions[name] + math.copysign(farthest, away)
                     moved.add(name)
             for effect in self._effects:
                 if moved & effect.controls.keys():
