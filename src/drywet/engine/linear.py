@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from drywet.engine.contract import LARGEST_FIELD, Array, limit
 from drywet.engine.film import Film, Filmed
@@ -19,6 +18,9 @@ class _Filter:
         self.past = level * (np.cumsum(self.taps[::-1])[::-1])[1:]
 
     def process(self, x: Array) -> Array:
+        # Importing it takes as long as all the rest of the engine, and compiled networks need none.
+        from scipy.signal import lfilter
+
         if len(self.taps) == 1:
             return self.taps[0] * x
         y, self.past = lfilter(self.taps, [1.0], x, zi=self.past)

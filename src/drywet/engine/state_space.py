@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from drywet.engine.contract import LARGEST_WEIGHTS, Array, limit
 from drywet.engine.film import Film, Filmed
@@ -72,6 +71,8 @@ class StateSpace(Filmed):
         self._states = np.zeros(self._poles.shape, complex)  # each times its pole, as lfilter keeps it
 
     def process(self, dry: Array, knobs: Array) -> Array:
+        from scipy.signal import lfilter  # see linear.py
+
         banks, states, channels = self._poles.shape
         scale, shift = np.ones((banks - 1, channels)), np.zeros((banks - 1, channels))
         if self.film is not None:
