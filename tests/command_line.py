@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pytest
 
 from drywet import cli
-from drywet.cli import render_one
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,6 @@ def drywet(*arguments, cwd=".", status=0):
         patch.setattr(sys, "argv", ["drywet", *map(str, arguments)])
         with pytest.raises(SystemExit) as leaving:
             cli.main()
-    render_one._loaded.cache_clear()  # a process would forget; "run" is another model in the next folder
     done = Done(out.getvalue(), err.getvalue())
     assert (leaving.value.code or 0) == status, done.stderr
     assert "Traceback" not in done.stderr

@@ -92,7 +92,10 @@ def check_wanted(
 ) -> None:
     """AudioFileError if a sound has no such channel, several where none was chosen, or not the wanted rate."""
     if channel is None and channels != 1:
-        raise AudioFileError(f"{where}: has {channels} channels, 1 is needed. Choose one, or export it as a mono file")
+        raise AudioFileError(
+            f"{where}: has {channels} channels, 1 is needed. Choose one, with --channel where a command has it, or export it "
+            "as a mono file"
+        )
     if channel is not None and not 0 <= channel < channels:
         raise AudioFileError(f"{where}: has no channel {channel + 1}, only 1 to {channels}")
     if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:

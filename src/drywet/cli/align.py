@@ -33,7 +33,7 @@ def align(
     from drywet.dataset.alignment import measure_alignment
     from drywet.dataset.repair import repair as repair_recording
     from drywet.dataset.repair import whole_samples
-    from drywet.errors import SettingsError, SignalError, StorageError
+    from drywet.errors import SettingsError, SignalError
 
     channels = [None if channel is None else channel - 1 for channel in (dry_channel, wet_channel)]
     with (
@@ -61,10 +61,7 @@ def align(
         for target in targets:
             if target.exists() and (target.samefile(dry) or target.samefile(wet)):
                 raise SettingsError(f"{target}: is a file that is read; choose another folder for --out")
-            if target.exists() and not force:
-                raise StorageError(
-                    f"{target}: is there already; choose another folder, or add --force to write over it"
-                )
+            common.refuse_existing(target, force)
         wanted = [word.strip() for word in repair.split(",") if word.strip()]
         repaired = repair_recording(
             audio.read(dry, channel=channels[0])[0], audio.read(wet, channel=channels[1])[0], found, rate, wanted

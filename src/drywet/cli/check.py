@@ -18,6 +18,7 @@ def check(
     wet_channel: int = typer.Option(None, min=1, help="Which channel of a wet file of several."),
     picture: Path = typer.Option(None, help="Where the picture goes. Default: WET-check.png, in this folder."),
     no_picture: bool = typer.Option(False, "--no-picture", help="Draw nothing."),
+    force: bool = typer.Option(False, "--force", help="Write over the file that --picture names."),
     json_: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
     """Check a recording: levels, clipping, dropouts, alignment, what kind of device it is, and the best score there can be.
@@ -32,6 +33,8 @@ def check(
     pairs = _pairs(dry, wet)
     if picture is not None and len(pairs) > 1:
         raise SettingsError(f"--picture {picture}: {dry} holds {len(pairs)} pairs, and one picture shows one of them")
+    if picture is not None:
+        common.refuse_existing(picture, force)
     results = []
     for number, (one, other) in enumerate(pairs):
         with progress.stage(f"checking {other.name}", 1) as stage:

@@ -16,7 +16,7 @@ _JSON = typer.Option(False, "--json", help="Print JSON.")
 @app.command()
 def render(
     netlist: str = _NETLIST,
-    dry: Path = typer.Argument(help="A mono sound file; full scale is 1 V."),
+    dry: Path = typer.Argument(help="A sound file; 1.0 is 1 V."),
     wet: Path = typer.Argument(help="Where the wet sound goes (24 bit)."),
     drive: str = typer.Option(None, help=_KNOB),
     tone: str = typer.Option(None, help=_KNOB),
@@ -24,30 +24,32 @@ def render(
     knobs: list[str] = typer.Option(None, "--set", help="Any knob by its name: --set presence=2:00."),
     laws: list[str] = typer.Option(None, "--law", help="Another pot law: --law drive=linear."),
     oversampling: int = typer.Option(8, help="Solve at this many times the sample rate."),
+    channel: int = typer.Option(None, min=1, help="Which channel of a file of several, counted from 1."),
+    force: bool = typer.Option(False, "--force", help="Write over a file that is there."),
 ) -> None:
     """Play a dry recording through a circuit; wet is aligned to dry, sample by sample.
 
+    `drywet render sd1 dry.wav wet.wav` does the same, and folders, pipes and levels too.
+
     Example: `drywet circuit render sd1 dry.wav wet.wav --drive 3:00 --tone 12:00 --level 12:00`
     """
-    from drywet import audio
-    from drywet.circuits import load
-    from drywet.effect import render as render_effect
+    from drywet.cli import progress
+    from drywet.cli.render_one import CircuitToPlay, HowToRender, in_words, render_one
 
     common.refuse_same_file(dry, wet)
+    common.refuse_existing(wet, force)
     named = {"drive": drive, "tone": tone, "level": level}
     controls = {name: position for name, position in named.items() if position is not None}
-    samples, rate = audio.read(dry)
-    circuit = load(netlist, sample_rate=rate, oversampling=oversampling, laws=common.parse_settings(laws))
-    rendered = render_effect(circuit, samples, {**controls, **common.parse_settings(knobs)})
-    clipped = audio.write(wet, rendered, rate)
-    common.report_clipping(wet, clipped)
-    if circuit.unsolved:
-        common.stderr.print(
-            f"{wet}: {circuit.unsolved} times the equations were not solved to the end; look for steps in {dry}, or "
-            "raise --oversampling"
-        )
-    peak = audio.peak_dbfs(rendered)
-    common.stdout.print(f"{wet}: {len(rendered) / rate:.1f} s at {rate} Hz, peak {peak:.1f} dBFS")
+    chosen = CircuitToPlay(oversampling, tuple(common.parse_settings(laws).items()))
+    how = HowToRender(
+        model=netlist,
+        circuit=chosen,
+        knobs={**controls, **common.parse_settings(knobs)},
+        channel=None if channel is None else channel - 1,
+    )
+    with progress.stage(f"rendering {dry.name}", 1) as stage:
+        row = render_one(how, dry, wet, common.stderr.print, lambda share: stage.update(int(share >= 1), share))
+    common.stdout.print(in_words(row))
 
 
 @app.command("list")

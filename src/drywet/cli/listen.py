@@ -38,6 +38,7 @@ def listen(
     analyze: bool = typer.Option(False, "--analyze", help="Analyze the answers in the test's folder, or those named."),
     export: bool = typer.Option(False, "--export", help="Write the test in FOLDER for webMUSHRA into --out."),
     results: Path = typer.Option(None, "--results", help="With --analyze: also write the answers as webMUSHRA's CSV."),
+    force: bool = typer.Option(False, "--force", help="Write over the file that --results names."),
     json_: bool = typer.Option(False, "--json", help="Print the findings as JSON."),
 ) -> None:
     """Make a blind listening test, serve it, or analyze its answers.
@@ -55,6 +56,8 @@ def listen(
     if len(wanted) > 1:
         raise SettingsError(f"{' and '.join(wanted)}: give one of them at a time")
     if analyze:
+        if results is not None:
+            common.refuse_existing(results, force)
         _analyze(folder, folders[1:], results, json_)
     elif serve:
         _serve(folder, port)

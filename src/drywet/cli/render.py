@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from drywet.cli import common, progress
-from drywet.cli.render_one import PIPE, HowToRender, effect_of, gains, in_words, is_circuit, render_one
+from drywet.cli.render_one import PIPE, CircuitToPlay, HowToRender, effect_of, gains, in_words, is_circuit, render_one
 
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 
@@ -55,9 +55,9 @@ def render(
         output_db=output_db,
         interface_dbu=interface_dbu,
         subtype=SUBTYPES[common.choice(bits, tuple(SUBTYPES), "--bits")],
-        oversampling=oversampling,
+        circuit=CircuitToPlay(oversampling) if is_circuit(model) else None,
     )
-    if oversampling is not None and not is_circuit(model):
+    if oversampling is not None and how.circuit is None:
         raise SettingsError(f"--oversampling {oversampling}: is for circuits, {model} is none")
     if dry.is_dir():
         _render_folder(how, dry, out, jobs, force, json_)

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,14 @@ NETLISTS = (".cir", ".net", ".sp")
 
 
 @dataclass(frozen=True)
+class CircuitToPlay:
+    """How a circuit is solved; None is its own default."""
+
+    oversampling: int | None = None
+    laws: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class HowToRender:
     """What is the same for every file; goes to other processes."""
 
@@ -30,8 +37,7 @@ class HowToRender:
     output_db: float = 0.0
     interface_dbu: float | None = None
     subtype: str = "PCM_24"
-    oversampling: int | None = None
-    laws: tuple[tuple[str, str], ...] = ()
+    circuit: CircuitToPlay | None = None  # of a model None
 
 
 def render_one(
@@ -84,31 +90,31 @@ def in_words(row: Mapping[str, Any]) -> str:
 
 
 def is_circuit(model: str) -> bool:
-    """Whether a circuit is meant: a built-in one, or a netlist by its ending."""
-    if Path(model).exists():
-        return Path(model).suffix.lower() in NETLISTS
+    """Whether a circuit is meant: a built-in one, or a netlist by its ending. SettingsError for a name of nothing."""
+    from drywet.errors import SettingsError
+
+    path = Path(model)
+    if path.exists() or path.suffix:
+        return path.suffix.lower() in NETLISTS
     from drywet.circuits import builtin
 
-    return model in builtin() or Path(model).suffix.lower() in NETLISTS
+    if model not in builtin() and len(path.parts) == 1:
+        raise SettingsError(
+            f"no run folder, model file or circuit named {model!r}; built-in circuits: {', '.join(builtin())}"
+        )
+    return model in builtin()
 
 
 def effect_of(how: HowToRender, sample_rate: int) -> "Effect":
     """The model, or the circuit at ``sample_rate``."""
-    return _loaded(how.model, sample_rate if is_circuit(how.model) else None, how.oversampling, how.laws)
-
-
-@cache  # a process renders many files of a folder
-def _loaded(
-    model: str, circuit_rate: int | None, oversampling: int | None, laws: tuple[tuple[str, str], ...]
-) -> "Effect":
-    if circuit_rate is None:
+    if how.circuit is None:
         from drywet.engine import load
 
-        return load(model, report=common.stderr.print)
+        return load(how.model, report=common.stderr.print)
     from drywet.circuits import load as load_circuit
 
-    chosen = {} if oversampling is None else {"oversampling": oversampling}
-    return load_circuit(model, sample_rate=circuit_rate, laws=dict(laws), **chosen)
+    solved = {} if how.circuit.oversampling is None else {"oversampling": how.circuit.oversampling}
+    return load_circuit(how.model, sample_rate=sample_rate, laws=dict(how.circuit.laws), **solved)
 
 
 def gains(how: HowToRender, effect: "Effect", say: Callable[[str], None]) -> tuple[float, float]:
@@ -126,7 +132,7 @@ def gains(how: HowToRender, effect: "Effect", say: Callable[[str], None]) -> tup
     from drywet.rendering import ONE_VOLT_DBU, matching_gains
 
     stated = {"input_level_dbu": ONE_VOLT_DBU, "output_level_dbu": ONE_VOLT_DBU}
-    if not is_circuit(how.model):
+    if how.circuit is None:
         stated = effect.file.metadata  # type: ignore[attr-defined]
     model_in, model_out = (number_in(stated, f"{side}_level_dbu") for side in ("input", "output"))
     if model_in is None:

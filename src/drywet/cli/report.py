@@ -22,7 +22,10 @@ def report(
     Example: `drywet report studies/ds340-stateful`
     """
     from drywet import report as pages
+    from drywet.errors import SettingsError
 
+    if out is not None and (out / "index.html").exists() and not (out / "files.json").exists():
+        raise SettingsError(f"{out / 'index.html'}: is no report of drywet's; choose another folder for --out")
     build = pages.build_study_report if (folder / "study.json").is_file() else pages.build_run_report
     page = build(folder, out, _heard(audio))
     size = sum(path.stat().st_size for path in page.parent.rglob("*") if path.is_file())

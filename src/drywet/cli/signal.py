@@ -18,6 +18,7 @@ def make(
     sample_rate: int = typer.Option(44_100, help="Hz: that of the interface and of the model to be."),
     peak: float = typer.Option(-3.0, help="Level of the loudest sample in dBFS."),
     seed: int = typer.Option(25, min=0, help="Draws the noise and the guitar phrases for training."),
+    force: bool = typer.Option(False, "--force", help="Write over a file that is there."),
     json_: bool = _JSON,
 ) -> None:
     """Make a capture signal: clicks, silence, sweeps, multitones, noise, guitar, and a passage that occurs twice.
@@ -33,6 +34,7 @@ def make(
         raise SettingsError(
             f"--sample-rate {sample_rate}: outside {audio.LOWEST_RATE} to {audio.HIGHEST_RATE} Hz, what interfaces offer"
         )
+    common.refuse_existing(path, force)
     samples = signals.capture_signal(sample_rate, seconds, seed, peak_dbfs=peak)
     audio.write(path, samples, sample_rate)
     roles = signals.capture_roles(signals.capture_sections(seconds))

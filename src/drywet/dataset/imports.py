@@ -83,6 +83,8 @@ def import_stereo(
     for side in ("dry", "wet"):
         samples, _ = audio.read(path, channel=0 if side == left else 1)
         sides[side] = folder / side / f"{name}.wav"
+        if sides[side].exists():
+            raise DatasetError(f"{sides[side]}: is there already; choose another folder, or move it away")
         audio.write(sides[side], samples, rate, subtype="PCM_24" if subtype in WITHIN_24_BIT else "FLOAT")
     load_pair(sides["dry"], sides["wet"])
     recording = _recording(folder, name, role, sides["dry"], sides["wet"], controls or {})
