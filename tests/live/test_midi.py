@@ -56,7 +56,7 @@ class FakeRtMidi:
 
     def __init__(self, **ports):
         self.ports = {"alsa": [], "jack": []} | ports
-        self.asked, self.opened, self.queue = [], [], []
+        self.asked, self.opened, self.queue, self.deleted = [], [], [], []
 
     def get_compiled_api(self):
         return [2, 3]
@@ -70,6 +70,7 @@ class FakeRtMidi:
             get_ports=lambda: ports,
             open_port=lambda number, name: self.opened.append(ports[number]),
             get_message=lambda: (self.queue.pop(0), 0.0) if self.queue else None,
+            delete=lambda: self.deleted.append(kind),
         )
 
 
@@ -88,6 +89,7 @@ def test_a_port_is_found_by_a_part_of_its_name_and_its_messages_come_in_order(li
     fake = library(alsa=["Midi Through:0 14:0", "nanoKONTROL2:CTRL 24:0"])
     opened = MidiInput("nanokontrol")
     assert fake.opened == ["nanoKONTROL2:CTRL 24:0"]
+    assert fake.deleted == []
     fake.queue = [[0xB0, 20, 1], [0xB0, 20, 2]]
     assert list(opened.messages()) == [[0xB0, 20, 1], [0xB0, 20, 2]]
     assert list(opened.messages()) == []
@@ -106,9 +108,10 @@ def test_a_library_without_its_server_is_passed_over(library):
 
 
 def test_a_name_that_fits_none_or_several_lists_what_is_there(library):
-    library(alsa=["knobs 1", "knobs 2", "pedals"])
+    fake = library(alsa=["knobs 1", "knobs 2", "pedals"])
     with pytest.raises(LiveError, match="no MIDI input is named 'keys'; there are: knobs 1, knobs 2, pedals"):
         MidiInput("keys")
+    assert fake.deleted == [2]  # no client of ours is left behind
     with pytest.raises(LiveError, match="2 MIDI inputs match 'knobs'; there are: knobs 1, knobs 2"):
         MidiInput("knobs")
     assert MidiInput("knobs 1").name == "knobs 1"

@@ -55,6 +55,7 @@ def _mount() -> None:
         inspect,
         listen,
         models,
+        play,
         render,
         report,
         signal,
@@ -68,6 +69,7 @@ def _mount() -> None:
     app.command()(analyze.analyze)
     app.command()(models.models)
     app.command()(render.render)
+    app.command()(play.play)
     app.command()(export.export)
     app.command("import")(import_model.import_model)
     app.command()(convert.convert)

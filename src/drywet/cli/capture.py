@@ -9,7 +9,7 @@ import typer
 from drywet.cli import common
 
 if TYPE_CHECKING:
-    from drywet.interfaces import Channel, Interface, Levels
+    from drywet.interfaces import Interface, Levels
 
 METER_DB = 60  # from the left end of a meter to full scale
 METER_WIDTH = 20
@@ -69,9 +69,9 @@ def capture(
     session = Session(plan)
     done = len(plan.settings) - len(session.missing)
     if session.missing:
-        record = [_channel(name) for name in (wet_channel, dry_channel) if name]
-        play = [_channel(name) for name in play_channel.split(",")]
-        operator = _Terminal(waits=not yes)
+        record = [common.parse_channel(name) for name in (wet_channel, dry_channel) if name]
+        play = [common.parse_channel(name) for name in play_channel.split(",")]
+        operator = Terminal(waits=not yes)
         if done:
             operator.tell(f"{done} of {len(plan.settings)} settings are recorded already; going on with the others")
         opened = interfaces.open_interface(backend, interface, session.sample_rate, play, record)
@@ -107,7 +107,7 @@ def _positions(assignments: list[str] | None) -> dict[str, list[str]]:
     return {name: [place.strip() for place in places.split(",")] for name, places in knobs.items()}
 
 
-class _Terminal:
+class Terminal:
     """An :class:`drywet.dataset.capture.Operator` at a terminal; everything it says goes to stderr."""
 
     def __init__(self, waits: bool):
@@ -144,7 +144,7 @@ def _meters(levels: "Levels") -> str:
     return f"{'  '.join(parts)} {100 * levels.share:3.0f} %{xruns}"
 
 
-def _calibrate(interface: "Interface", operator: _Terminal):
+def _calibrate(interface: "Interface", operator: Terminal):
     from drywet.dataset.calibration import calibrate
 
     operator.ask("Take the device out: a cable from the output that plays to the input of the wet channel")
@@ -156,8 +156,3 @@ def _calibrate(interface: "Interface", operator: _Terminal):
     for remark in loop.remarks():
         operator.tell(f"warning: {remark}")
     return loop
-
-
-def _channel(text: str) -> "Channel":
-    text = text.strip()
-    return int(text) if text.isdecimal() else text

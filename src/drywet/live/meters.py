@@ -1,26 +1,14 @@
-"""What the desk's meters say, kept: of late for the eye, since the marks were cleared, and in all for the summary."""
+"""The meter bridge keeps what the desk's meters say: of late, since the marks were cleared, and in all."""
 
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+
+from drywet.live.desk import Meters
 
 LOOK_SECONDS = 0.1  # between two readings
 HOLD_SECONDS = 1.5  # that a peak is held
 _SIDES = 2  # input and output
-
-
-class Reading(Protocol):
-    """What :meth:`drywet.live.desk.Desk.meters` gives: everything since it was last read."""
-
-    input_peak_dbfs: float
-    output_peak_dbfs: float
-    input_clipped: int
-    output_clipped: int
-    blocks: int
-    load: float
-    worst_load: float
-    unwell: int
 
 
 @dataclass(frozen=True)
@@ -42,7 +30,7 @@ class Meter:
     clipped: int
 
 
-class Meters:
+class MeterBridge:
     """Readings, one after another.
 
     Attributes
@@ -68,7 +56,7 @@ class Meters:
         self.highest_load = 0.0
         self.unwell = 0
 
-    def add(self, reading: Reading, now: float) -> None:
+    def add(self, reading: Meters, now: float) -> None:
         """Take a reading made at ``now`` seconds of any clock that does not go back."""
         peaks = (reading.input_peak_dbfs, reading.output_peak_dbfs)
         for side, (peak, clipped) in enumerate(

@@ -63,18 +63,18 @@ class MidiInput:
     """
 
     def __init__(self, name: str, jack: bool = False):
-        found: list[tuple[Any, int, str]] = []
-        there: list[str] = []
-        for client in _clients(jack):
-            ports = client.get_ports()
-            there += ports
-            found += [(client, number, port) for number, port in enumerate(ports) if name.lower() in port.lower()]
-        exact = [place for place in found if place[2] == name]
-        if len(exact or found) != 1:
+        clients = list(_clients(jack))
+        there = [(client, number, port) for client in clients for number, port in enumerate(client.get_ports())]
+        found = [place for place in there if name.lower() in place[2].lower()]
+        found = [place for place in found if place[2] == name] or found
+        for client in clients:
+            if len(found) != 1 or client is not found[0][0]:
+                client.delete()
+        if len(found) != 1:
             how_many = f"{len(found)} MIDI inputs match" if found else "no MIDI input is named"
-            names = ", ".join(port for _, _, port in found) if found else ", ".join(there) or "none"
+            names = ", ".join(port for _, _, port in found or there) or "none"
             raise LiveError(f"{how_many} {name!r}; there are: {names}. --midi takes a part of one name")
-        self._client, number, self.name = (exact or found)[0]
+        self._client, number, self.name = found[0]
         try:
             self._client.open_port(number, "control")
         except Exception as error:  # RtMidi's own classes, and what the system's library raises through them
@@ -93,7 +93,11 @@ class MidiInput:
 
 def midi_inputs(jack: bool = False) -> list[str]:
     """Names of the ports that :class:`MidiInput` takes."""
-    return [port for client in _clients(jack) for port in client.get_ports()]
+    ports = []
+    for client in _clients(jack):
+        ports += client.get_ports()
+        client.delete()
+    return ports
 
 
 def _clients(jack: bool) -> Iterator[Any]:

@@ -4,10 +4,10 @@ import functools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from drywet.errors import SettingsError
 from drywet.live import keys, midi
+from drywet.live.desk import Desk
 
 INPUT_DB, OUTPUT_DB = (-40.0, 40.0), (-60.0, 12.0)  # how far the levels go
 LEVEL_STEP_DB = 1.0
@@ -35,23 +35,6 @@ KEYS = (
     ("h", "this help"),
     ("q, Ctrl-C", "end"),
 )
-
-
-class Desk(Protocol):
-    """What a panel turns; see :class:`drywet.live.desk.Desk`."""
-
-    names: list[str]
-    chosen: int
-    bypassed: bool
-    muted: bool
-    looping: bool
-    input_db: float
-    output_db: float
-
-    @property
-    def knobs(self) -> Mapping[str, float]: ...
-
-    def turn(self, name: str, position: float) -> None: ...
 
 
 class Panel:

@@ -5,44 +5,18 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from shlex import quote
 
 from drywet import controls
 from drywet.errors import LiveError
-from drywet.live import panel
+from drywet.live.desk import Desk, Playable
 from drywet.live.keys import Keyboard
-from drywet.live.meters import LOOK_SECONDS, Meter, Meters, Reading
+from drywet.live.meters import LOOK_SECONDS, Meter, MeterBridge
 from drywet.live.panel import Panel, assign
+from drywet.live.stream import Stream
 
 TICK_SECONDS = 0.01  # between two looks at keys and MIDI; knobs glide in these steps
 FADE_SECONDS = 0.05  # from muting to the end: the fade, and the blocks that are on their way
-STALL_SECONDS = 5.0  # without a block; a driver whose device was unplugged often just stops calling
-
-
-class Desk(panel.Desk, Protocol):
-    """What a session needs of a desk beside what is turned."""
-
-    sample_rate: int
-
-    def glide(self) -> None: ...
-
-    def meters(self) -> Reading: ...
-
-
-class Stream(Protocol):
-    """What a session needs of an open stream."""
-
-    latency_seconds: float
-    xruns: int
-
-    def trouble(self) -> str: ...
-
-
-class Model(Protocol):
-    """What a session needs of a model that is played."""
-
-    latency: int
-    controls: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -112,7 +86,7 @@ class Session:
     Parameters
     ----------
     desk, stream
-    models : mapping of name to model
+    models : mapping of name to Playable
         Those of the desk, in its order.
     keyboard : Keyboard
     messages : callable
@@ -126,7 +100,7 @@ class Session:
         self,
         desk: Desk,
         stream: Stream,
-        models: Mapping[str, Model],
+        models: Mapping[str, Playable],
         keyboard: Keyboard,
         messages: Callable[[], Iterable[Sequence[int]]] = lambda: (),
         controllers: Mapping[str, int] | None = None,
@@ -135,9 +109,9 @@ class Session:
         self.panel = Panel(desk, controllers, live_input, clear=self._clear)
         self._desk, self._stream, self._models = desk, stream, list(models.values())
         self._keyboard, self._messages = keyboard, messages
-        self._meters = Meters()
+        self._meters = MeterBridge()
         self._cleared_xruns = 0
-        self._started = self._heard = time.monotonic()
+        self._started = time.monotonic()
 
     def run(
         self,
@@ -152,14 +126,14 @@ class Session:
         LiveError
             If the device vanishes or stops; where the knobs stood is said.
         """
-        self._started = self._heard = next_look = time.monotonic()
+        self._started = next_look = time.monotonic()
         while not (self.panel.ended or stopped()):
             now = time.monotonic()
             if seconds is not None and now - self._started >= seconds:
                 break
             if now >= next_look:
-                show(self.look())
                 self._complain()
+                show(self.look())
                 next_look = now + LOOK_SECONDS
             for message in self._messages():
                 self.panel.hear(message)
@@ -171,7 +145,7 @@ class Session:
     def look(self) -> View:
         """How everything stands now."""
         now = time.monotonic()
-        self._read_meters(now)
+        self._meters.add(self._desk.meters(), now)
         desk, meters = self._desk, self._meters
         here = self._models[desk.chosen].controls
         return View(
@@ -188,8 +162,8 @@ class Session:
             bypassed=desk.bypassed,
             muted=desk.muted,
             looping=desk.looping,
-            input_db=desk.input_db,
-            output_db=desk.output_db,
+            input_db=_tidy(desk.input_db),
+            output_db=_tidy(desk.output_db),
             knobs=tuple(
                 Knob(name, position, name in here, self.panel.controllers.get(name))
                 for name, position in desk.knobs.items()
@@ -202,21 +176,23 @@ class Session:
     def settings(self) -> str:
         """The options with which another session begins where this one stands."""
         desk, usual = self._desk, assign(list(self._desk.knobs), {})
-        places = [f"--knob {name}={controls.clock(position)}" for name, position in desk.knobs.items()]
+        places = [f"--knob {quote(f'{name}={controls.clock(place)}')}" for name, place in desk.knobs.items()]
         levels = [
-            f"{option} {level_db:.3g}"
+            f"{option} {_tidy(level_db):g}"
             for option, level_db in (("--input-db", desk.input_db), ("--output-db", desk.output_db))
-            if level_db
+            if _tidy(level_db)
         ]
         learned = [
-            f"--cc {name}={number}" for name, number in self.panel.controllers.items() if usual.get(name) != number
+            f"--cc {quote(f'{name}={number}')}"
+            for name, number in self.panel.controllers.items()
+            if usual.get(name) != number
         ]
         return " ".join([*places, *levels, *learned])
 
     def _end(self) -> Summary:
         self._desk.muted = True
         time.sleep(FADE_SECONDS)
-        self._read_meters(time.monotonic())
+        self._meters.add(self._desk.meters(), time.monotonic())
         desk, whole = self._desk, self._meters
         return Summary(
             seconds=round(time.monotonic() - self._started, 2),
@@ -231,8 +207,8 @@ class Session:
             driver_ms=1000 * self._stream.latency_seconds,
             model_ms=self._model_ms(),
             model=desk.names[desk.chosen],
-            input_db=desk.input_db,
-            output_db=desk.output_db,
+            input_db=_tidy(desk.input_db),
+            output_db=_tidy(desk.output_db),
             knobs=dict(desk.knobs),
             controllers=self.panel.controllers,
         )
@@ -244,23 +220,18 @@ class Session:
         self._meters.clear()
         self._cleared_xruns = self._stream.xruns
 
-    def _read_meters(self, now: float) -> None:
-        reading = self._desk.meters()
-        self._meters.add(reading, now)
-        if reading.blocks:
-            self._heard = now
-
     def _complain(self) -> None:
         """LiveError where playing cannot go on."""
-        now = time.monotonic()
-        reason = self._stream.trouble()
-        if not reason and now - self._heard > STALL_SECONDS:
-            reason = f"the interface has asked for no sound for {STALL_SECONDS:.0f} s"
-        if reason:
-            settings = self.settings()
+        if reason := self._stream.trouble():
+            seconds, settings = time.monotonic() - self._started, self.settings()
             where = f". To go on where you were: {settings}" if settings else ""
-            raise LiveError(f"{reason}, {now - self._started:.1f} s into playing{where}")
+            raise LiveError(f"{reason.rstrip('?')}, {seconds:.1f} s into playing{where}")
+
+
+def _tidy(level_db: float) -> float:
+    """To a hundredth, as the desk's gains come back as factors."""
+    return round(level_db, 2) + 0.0  # no -0.0
 
 
 def _finite(level_dbfs: float) -> float | None:
-    return round(level_dbfs, 2) if math.isfinite(level_dbfs) else None
+    return _tidy(level_dbfs) if math.isfinite(level_dbfs) else None
