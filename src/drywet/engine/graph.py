@@ -55,10 +55,10 @@ class Graph(Network):
     words: str
 
     def __post_init__(self) -> None:
-        unknown = sorted({node.operator for node in self.nodes} - set(_OPERATORS))
+        unknown = sorted({node.operator for node in self.nodes} - set(OPERATORS))
         if unknown:
             raise ModelFileError(
-                f"the operator {unknown[0][:40]!r} is not read; known are {', '.join(sorted(_OPERATORS))}"
+                f"the operator {unknown[0][:40]!r} is not read; known are {', '.join(sorted(OPERATORS))}"
             )
         limit(sum(array.size for array in self.constants.values()), 2 * LARGEST_WEIGHTS, "numbers")
         limit(sum(math.prod(shape) for shape in self.states.values()), LARGEST_WEIGHTS, "numbers of state")
@@ -103,7 +103,7 @@ class Graph(Network):
                 if work > most_work:
                     raise ValueError(f"more than {most_work} multiplications for three samples")
                 with np.errstate(all="ignore"):
-                    results = _OPERATORS[node.operator](node.attributes, *given)
+                    results = OPERATORS[node.operator](node.attributes, *given)
                 sizes.append(sum(result.size for result in results))
                 total += sizes[-1]
                 if total > LARGEST_RUN:
@@ -292,7 +292,7 @@ def _rnn(attributes: Mapping[str, Any], *inputs: Array) -> tuple[Array, ...]:
     return _recurrence(1, ("activations", "activation_alpha", "activation_beta"))(attributes, *inputs)
 
 
-_OPERATORS: dict[str, Callable[..., tuple[Array, ...]]] = {
+OPERATORS: dict[str, Callable[..., tuple[Array, ...]]] = {
     "Add": _binary(np.add),
     "Sub": _binary(np.subtract),
     "Mul": _binary(np.multiply),

@@ -10,13 +10,14 @@ from safetensors.numpy import save
 
 from drywet.engine.contract import Network
 from drywet.engine.graph import Graph
+from drywet.engine.program import Program
 from drywet.errors import ExportError
 from drywet.export.about import About
 
 
 def fit(network: Network) -> Network:
-    """Every network fits; only a graph that comes from ONNX stays what it is."""
-    if isinstance(network, Graph):
+    """Every network fits; only a graph from ONNX that is none of them stays what it is."""
+    if isinstance(network, Graph | Program):
         raise ExportError("an ONNX graph is kept as it is: drywet reads and plays the .onnx file itself")
     return network
 

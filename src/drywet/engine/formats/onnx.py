@@ -1,4 +1,8 @@
-"""Reads ONNX files of the kind that drywet writes (docs/formats.md), without the onnx package: a few words of protobuf."""
+"""Reads ONNX files without the onnx package, a few words of protobuf: those that drywet writes, and others like them.
+
+A graph becomes the network that it describes, as far as drywet knows it (``graphs``). One that drywet wrote, with
+``dry``, ``knobs`` and states by these names, is else played node by node.
+"""
 
 import math
 from collections.abc import Iterator
@@ -6,16 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from drywet.engine.contract import LARGEST_WEIGHTS, Array
+from drywet.engine.contract import LARGEST_WEIGHTS, Array, Network
+from drywet.engine.convolution import Stack
 from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
 from drywet.engine.formats.tree import parse
 from drywet.engine.graph import Graph, Node
+from drywet.engine.graphs import graph_network, other_network
+from drywet.engine.recurrent import Recurrent
 from drywet.errors import ModelFileError
 
 OPSETS = range(13, 22)
 _FLOAT, _INT64 = 1, 7
 _MOST_NODES, _MOST_SIZES, _MOST_DIGITS = 20_000, 8, 10
 _MOST_BYTES, _MOST_FIELDS = 1 << 25, 400_000
+_SLOW = "the graph is none that drywet compiles, so it is played node by node: too slow to play live"
 _VARINT, _EIGHT, _BLOCK, _FOUR = 0, 1, 2, 5
 
 
@@ -25,7 +33,7 @@ def is_onnx(content: bytes) -> bool:
 
 
 def read_onnx(content: bytes, where: str) -> ModelFile:
-    """The graph in an ONNX file whose input is ``dry`` and whose output is ``wet``."""
+    """The network in an ONNX file."""
     if len(content) > _MOST_BYTES:
         raise ModelFileError(f"{where}: is {len(content)} bytes large, at most {_MOST_BYTES} are read")
     try:
@@ -123,28 +131,22 @@ def _model(content: bytes, where: _File) -> ModelFile:
     constants = dict(_tensor(part, where) for part in _blocks(graph, 5))
     nodes = tuple(_node(part, where) for part in _blocks(graph, 1))
     inputs = dict(_value_info(part, where) for part in _blocks(graph, 11))
-    states = {name: shape for name, shape in inputs.items() if name not in ("dry", "knobs") and name not in constants}
-    if "dry" not in inputs or len(inputs["dry"]) != 1 or any(-1 in shape for shape in states.values()):
-        raise ModelFileError(
-            f"{where}: the graph takes {', '.join(inputs) or 'nothing'}; drywet reads graphs that take dry (T,), knobs "
-            "(C,) and states of fixed shape, and give wet (T,) and the next states, as drywet export --format onnx writes them"
-        )
-    (knobs,) = inputs.get("knobs", (0,)) if len(inputs.get("knobs", (0,))) == 1 else (-1,)
-    if not 0 <= knobs <= 16:
-        raise ModelFileError(f"{where}: knobs have shape {inputs['knobs']}, one axis of at most 16 is meant")
     said = parse(notes.get("drywet", b'{"format": 1}'), str(where))
     if said["format"].integer(0, 1 << 30) != 1:
         said["format"].fail("is newer than this drywet, which reads 1")
     settle = said.get("settle", 0).integer(0, 1 << 19)
-    recurrent = any(node.operator in ("LSTM", "GRU", "RNN") for node in nodes)
-    network = Graph(
-        nodes, constants, states, knobs, None if recurrent else max(settle, 1), said.get("network", "").text()[:200]
+    network: Network
+    if "dry" in inputs:
+        network = _own_network(nodes, constants, inputs, settle, said.get("network", "").text()[:200], where)
+    else:
+        outputs = [_value_info(part, where)[0] for part in _blocks(graph, 12)]
+        network = other_network(nodes, constants, inputs, outputs, str(where))
+    odd = (_SLOW,) if isinstance(network, Graph) else ()
+    names = tuple(node.name() for node in said.get("knobs", []).list(16)) or tuple(
+        f"knob {n + 1}" for n in range(network.knobs)
     )
-    names = tuple(node.text()[:64] for node in said.get("knobs", []).list(16)) or tuple(
-        f"knob {n + 1}" for n in range(knobs)
-    )
-    if len(names) != knobs or len(set(names)) != knobs:
-        said["knobs"].fail(f"names {len(names)} knobs, the graph has {knobs}")
+    if len(names) != network.knobs or len(set(names)) != len(names):
+        said["knobs"].fail(f"names {len(names)} knobs, the graph has {network.knobs}")
     rate, rate_notes = checked_rate(said.get("sample_rate"), 48_000)
     return ModelFile(
         format="onnx",
@@ -155,9 +157,32 @@ def _model(content: bytes, where: _File) -> ModelFile:
         settle=settle,
         knobs=names,
         metadata=metadata_of(said),
-        notes=rate_notes,
+        notes=(*rate_notes, *odd),
+        dry_path=network.dry_gain if isinstance(network, Recurrent | Stack) else 0.0,
         weight_count=sum(array.size for array in constants.values() if array.dtype.kind == "f"),
     )
+
+
+def _own_network(
+    nodes: tuple[Node, ...],
+    constants: dict[str, Array],
+    inputs: dict[str, tuple[int, ...]],
+    settle: int,
+    words: str,
+    where: _File,
+) -> Network:
+    """The network in a graph with the inputs that drywet writes."""
+    states = {name: shape for name, shape in inputs.items() if name not in ("dry", "knobs") and name not in constants}
+    if len(inputs["dry"]) != 1 or any(-1 in shape for shape in states.values()):
+        raise ModelFileError(
+            f"{where}: the graph takes {', '.join(inputs)}; drywet reads graphs that take dry (T,), knobs (C,) and states of "
+            "fixed shape, and give wet (T,) and the next states, as drywet export --format onnx writes them"
+        )
+    (knobs,) = inputs.get("knobs", (0,)) if len(inputs.get("knobs", (0,))) == 1 else (-1,)
+    if not 0 <= knobs <= 16:
+        raise ModelFileError(f"{where}: knobs have shape {inputs['knobs']}, one axis of at most 16 is meant")
+    recurrent = any(node.operator in ("LSTM", "GRU", "RNN") for node in nodes)
+    return graph_network(Graph(nodes, constants, states, knobs, None if recurrent else max(settle, 1), words))
 
 
 def _tensor(data: bytes, where: _File) -> tuple[str, Array]:
@@ -167,6 +192,15 @@ def _tensor(data: bytes, where: _File) -> tuple[str, Array]:
     if kind not in (_FLOAT, _INT64):
         raise ModelFileError(f"{where}: the tensor {name!r} is of kind {kind}; float32 and int64 are read")
     dtype = np.dtype("<f4") if kind == _FLOAT else np.dtype("<i8")
+    if _last(found, 14, int, 0):
+        raise ModelFileError(
+            f"{where}: keeps its weights in another file; write it in one piece (torch.onnx.export: external_data=False)"
+        )
+    if not raw:  # numbers may stand in fields of their own kind
+        if kind == _FLOAT:
+            raw = b"".join(part for part in found.get(4, []) if isinstance(part, bytes))
+        else:
+            raw = np.array(_whole(found.get(7, []), where), np.int64).tobytes()
     if math.prod(shape) > LARGEST_WEIGHTS or math.prod(shape) * dtype.itemsize != len(raw):
         raise ModelFileError(f"{where}: the tensor {name!r} of shape {shape} holds {len(raw)} bytes")
     array = np.frombuffer(raw, dtype).reshape(shape)
@@ -175,17 +209,23 @@ def _tensor(data: bytes, where: _File) -> tuple[str, Array]:
     return name, array
 
 
-def _sizes(values: list[Any], where: _File) -> tuple[int, ...]:
-    packed: list[int] = []
+def _whole(values: list[Any], where: _File) -> list[int]:
+    """Whole numbers, packed or not."""
+    found: list[int] = []
     for value in values:
         if isinstance(value, bytes):
             at = 0
             while at < len(value):
                 where.count()
-                size, at = _varint(value, at, where)
-                packed.append(size)
+                number, at = _varint(value, at, where)
+                found.append(number)
         else:
-            packed.append(value)
+            found.append(value)
+    return found
+
+
+def _sizes(values: list[Any], where: _File) -> tuple[int, ...]:
+    packed = _whole(values, where)
     if len(packed) > _MOST_SIZES or any(not 0 <= size <= LARGEST_WEIGHTS for size in packed):
         raise ModelFileError(f"{where}: a shape of {packed[:9]} is too large, or none")
     return tuple(packed)
@@ -205,10 +245,14 @@ def _attribute(data: bytes, where: _File) -> tuple[str, Any]:
         return name, _float(_last(found, 2, bytes, b""), where)
     if kind == 2:
         return name, _last(found, 3, int, 0)
+    if kind == 3:
+        return name, _text(found, 4)
+    if kind == 4:
+        return name, _tensor(_last(found, 5, bytes, b""), where)[1]
     if kind == 6:
         return name, [_float(part, where) for part in _blocks(found, 7, 64)]
     if kind == 7:
-        return name, list(_ints(found.get(8, []), where))
+        return name, list(_ints(_whole(found.get(8, []), where), where))
     if kind == 8:
         return name, [part.decode()[:64] for part in _blocks(found, 9, 64)]
     raise ModelFileError(f"{where}: the attribute {name!r} is of kind {kind}, which is not read")

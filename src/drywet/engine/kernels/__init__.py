@@ -10,6 +10,7 @@ from drywet.engine.convolution import Stack
 from drywet.engine.grey_box import GreyBox
 from drywet.engine.kernels.contract import Compiled
 from drywet.engine.linear import Linear, WienerHammerstein
+from drywet.engine.program import Program
 from drywet.engine.recurrent import Recurrent
 from drywet.engine.state_space import StateSpace
 from drywet.engine.wavenet import WaveNet
@@ -59,4 +60,8 @@ def _compiled(network: Network) -> Network:
         from drywet.engine.kernels.window_lstm import CompiledWindowLSTM
 
         return CompiledWindowLSTM(network)
+    if isinstance(network, Program):
+        from drywet.engine.kernels.program import CompiledProgram
+
+        return CompiledProgram(network)
     return network

@@ -56,7 +56,7 @@ class CompiledStack(CompiledSteps[Stack]):
         for n, layer in enumerate(layers):
             out = inlets[n + 1] if n + 1 < len(layers) else steps.still("output", 1)
             if not isinstance(layer, Convolution):
-                steps.cell(layer, inlets[n], out)
+                steps.cell(layer, [inlets[n].part(row, 1) for row in range(layer.inputs)], out)
                 continue
             steps.linear(taps(layer, inlets[n]), layer.bias, out)
             if layer.activation.name != "Identity":

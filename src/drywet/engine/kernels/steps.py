@@ -6,7 +6,7 @@ is brought back to its beginning.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -260,16 +260,18 @@ class Steps:
         """``out = share a + (1 - share) b``."""
         self._add(_BLEND, out, share, a, 0, 0, *b.fields)
 
-    def cell(self, layer: CellLayer, rows: Rows, out: Rows) -> None:
-        """``out`` is the units of a recurrent layer over ``rows``."""
+    def cell(self, layer: CellLayer, inputs: list[Rows], out: Rows) -> None:
+        """``out`` is the units of a recurrent layer over ``inputs``, one row each."""
         from drywet.engine.kernels.recurrent import laid_out
 
         self.cells = True
-        *_, weight, constant, vectors, memory, size = laid_out(layer, rows.count, self.places)
-        moving = rows.count if rows.moving else 0
-        more = [0, moving, rows.count, vectors, memory, size, 0]
-        step = self._add(LSTM if layer.cell == "lstm" else GRU, out, rows, self.nothing, weight, constant, *more)
-        self._lists.append((step, [rows.place + n * rows.stride for n in range(rows.count)]))
+        order = sorted(range(len(inputs)), key=lambda n: not inputs[n].moving)
+        sorted_layer = replace(layer, input_weight=layer.input_weight[:, order])
+        *_, weight, constant, vectors, memory, size = laid_out(sorted_layer, len(inputs), self.places)
+        more = [0, sum(rows.moving for rows in inputs), len(inputs), vectors, memory, size, 0]
+        kind = LSTM if layer.cell == "lstm" else GRU
+        step = self._add(kind, out, self.nothing, self.nothing, weight, constant, *more)
+        self._lists.append((step, [inputs[n].place for n in order]))
 
     def _add(self, step: int, out: Rows, a: Rows, b: Rows, *more: int) -> list[int]:
         row = [step, max(out.count, a.count if step == _OUTPUT else 0), *out.fields, *a.fields, *b.fields, *more]
