@@ -35,6 +35,39 @@ def test_clipping_is_counted(tmp_path):
     assert audio.write(tmp_path / "b.wav", np.array([0.5, 1.5], np.float32), RATE, subtype="FLOAT") == 0
 
 
+@pytest.mark.parametrize("subtype", ["PCM_24", "FLOAT"])
+def test_a_file_written_in_blocks_is_the_file_written_whole(tmp_path, dry, subtype):
+    audio.write(tmp_path / "whole.wav", dry, RATE, subtype=subtype)
+    for name, length in (("known", len(dry)), ("unknown", None)):
+        with audio.open_writer(tmp_path / f"{name}.wav", RATE, subtype=subtype, length=length) as writer:
+            for start in range(0, len(dry), 10_001):
+                writer.write(dry[start : start + 10_001])
+        assert (writer.samples, writer.clipped, writer.peak) == (len(dry), 0, float(np.abs(dry).max()))
+        np.testing.assert_array_equal(audio.read(tmp_path / f"{name}.wav")[0], audio.read(tmp_path / "whole.wav")[0])
+        assert (tmp_path / f"{name}.wav").read_bytes()[:4] == b"RIFF"
+    assert (tmp_path / "known.wav").read_bytes()[44:] == (tmp_path / "whole.wav").read_bytes()[44:]
+
+
+def test_beyond_4_gb_a_wav_is_an_rf64_and_an_aiff_is_refused(tmp_path, dry, monkeypatch):
+    monkeypatch.setattr(audio, "FOUR_GB", 1000)  # bytes
+    audio.write(tmp_path / "small.wav", dry[:300], RATE)
+    audio.write(tmp_path / "large.wav", dry, RATE)
+    assert soundfile.info(tmp_path / "small.wav").format == "WAV"
+    assert soundfile.info(tmp_path / "large.wav").format == "RF64"
+    np.testing.assert_allclose(audio.read(tmp_path / "large.wav")[0], dry, atol=2**-23)
+    with pytest.raises(StorageError, match="an AIFF holds 4 GB"):
+        audio.write(tmp_path / "large.aiff", dry, RATE)
+    assert not (tmp_path / "large.aiff").exists()
+
+
+def test_16_bits_are_rounded_not_cut_off(tmp_path, dry):
+    """Cut off, the mean error would be half a step: as much DC as 0.5 / 2**15."""
+    audio.write(tmp_path / "a.wav", dry, RATE, subtype="PCM_16")
+    steps = (audio.read(tmp_path / "a.wav")[0].astype(float) - dry) * 2**15
+    assert np.abs(steps).max() <= 0.5 + 1e-6
+    assert abs(steps.mean()) < 0.01
+
+
 def test_nan_is_never_written(tmp_path):
     with pytest.raises(SignalError, match="1 samples are NaN"):
         audio.write(tmp_path / "a.wav", np.array([0.0, np.nan], np.float32), RATE)
@@ -366,6 +399,14 @@ def test_a_header_that_lies_is_told_with_both_numbers(tmp_path, name):
         audio.read(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize("name", [name for name in LIES if "FLAC" in name and "2**36" not in name])
+def test_a_flac_read_in_blocks_is_checked_as_one_read_whole(tmp_path, name):
+    make, message = LIES[name]
+    (tmp_path / "a.flac").write_bytes(make())
+    with pytest.raises(AudioFileError, match=message), audio.open_reader(tmp_path / "a.flac") as reader:
+        [*reader.blocks()]
+
+
 def test_a_lie_takes_no_memory(tmp_path):
     """Half an hour claimed, two seconds there: 320 MB claimed, 350 kB there."""
     (tmp_path / "a.flac").write_bytes(with_total_samples(sound_of("FLAC"), 79_380_000))
@@ -453,3 +494,11 @@ def test_resampling_keeps_a_sine_and_its_time():
     assert len(at_48k) == 48_000
     expected = np.sin(2 * np.pi * 1000 * np.arange(48_000) / 48_000)
     np.testing.assert_allclose(at_48k[1000:-1000], expected[1000:-1000], atol=1e-4)
+
+
+@pytest.mark.parametrize(("from_rate", "to_rate"), [(44_100, 48_000), (96_000, 44_100), (48_000, 48_000)])
+def test_resampling_block_by_block_is_resampling_the_whole(dry, from_rate, to_rate):
+    whole = audio.resample(dry, from_rate, to_rate)
+    for size in (100, 30_000):
+        blocks = (dry[start : start + size] for start in range(0, len(dry), size))
+        np.testing.assert_array_equal(np.concatenate([*audio.resample_blocks(blocks, from_rate, to_rate)]), whole)

@@ -141,7 +141,7 @@ class PipeReader:
         else:
             values = np.frombuffer(sound, self._code)
             full = {"u": 128.0, "i": 2.0 ** (8 * values.itemsize - 1), "f": 1.0}[values.dtype.kind]
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told later
             samples = ((values.astype(np.float64) - 128.0 * (values.dtype.kind == "u")) / full).astype(np.float32)
         return samples.reshape(-1, self.channels)
 
