@@ -27,7 +27,9 @@ class JackStream(Stream):
     ):
         self._jack = jack = library()
         # The process callback may not wait for Python, and messages may come from its thread.
-        jack._lib.jack_set_error_function(self._pointer("void(*)(const char *)", compiled(jack_quiet).address))
+        quiet = self._pointer("void(*)(const char *)", compiled(jack_quiet).address)
+        jack._lib.jack_set_error_function(quiet)
+        jack._lib.jack_set_info_function(quiet)
         self._libjack = ctypes.CDLL(jack._libname)
         self._client = client = connect(jack, server)
         try:

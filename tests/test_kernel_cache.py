@@ -1,0 +1,51 @@
+"""Compiled functions are kept between processes, and forgotten when a file that they are built from has changed."""
+
+import importlib.util
+import os
+import sys
+
+import pytest
+from numba import types
+
+from drywet import kernel_cache
+from drywet.engine.kernels.native import c_function
+
+
+def load(file, name):
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """Writes a factor into a file, and compiles a function of another file that imports it."""
+    folder = tmp_path / "drywet" / "live"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(kernel_cache, "_ROOT", tmp_path)
+    outer = folder / "outer.py"
+    outer.write_text("from drywet.live.inner import FACTOR\n\n\ndef scaled(x):\n    return FACTOR * x\n")
+
+    def compiled(factor, seconds):
+        inner = folder / "inner.py"
+        inner.write_text(f"FACTOR = {factor:.1f}\n")
+        os.utime(inner, (seconds, seconds))
+        monkeypatch.setitem(sys.modules, "drywet.live.inner", load(inner, "inner"))
+        return c_function(load(outer, "outer").scaled, types.float64(types.float64))
+
+    return compiled
+
+
+def test_a_function_is_compiled_again_when_a_file_that_it_imports_has_changed(build):
+    first, second = build(2.0, 1000), build(2.0, 1000)
+    assert (first.cache_hits, first.ctypes(1.5)) == (0, 3.0)
+    assert (second.cache_hits, second.ctypes(1.5)) == (1, 3.0)
+    changed = build(4.0, 2000)
+    assert (changed.cache_hits, changed.ctypes(1.5)) == (0, 6.0)  # numba by itself would give 3.0 from its cache
+
+
+def test_numba_alone_would_go_on_with_the_old_one(build, monkeypatch):
+    monkeypatch.setattr("drywet.engine.kernels.native.follow", lambda cache, function: None)
+    assert build(2.0, 1000).ctypes(1.5) == 3.0
+    assert build(4.0, 2000).ctypes(1.5) == 3.0
