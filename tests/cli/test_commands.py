@@ -266,7 +266,19 @@ def test_a_dataset_for_all_drives_is_rendered_and_shown(tmp_path):
 
 def test_doctor_names_versions_and_what_is_missing(tmp_path):
     rows = json.loads(drywet("doctor", "--json", cwd=tmp_path).stdout)
-    assert {"drywet", "torch", "processor", "disk here", "audio devices"} <= {row["what"] for row in rows}
+    named = {row["what"] for row in rows}
+    assert {"drywet", "torch", "processor", "disk here", "audio devices", "JACK", "MIDI inputs", "C compiler"} <= named
+    without_advice = [row for row in rows if row["verdict"] != "ok" and not row["advice"]]
+    assert without_advice == []
+
+
+def test_doctor_says_how_to_get_what_live_playing_needs_and_goes_on_without(tmp_path, monkeypatch):
+    for name in ("sounddevice", "jack", "rtmidi"):
+        monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
+    rows = {row["what"]: row for row in json.loads(drywet("doctor", "--json", cwd=tmp_path).stdout)}
+    for what in ("audio devices", "JACK", "MIDI inputs"):
+        assert rows[what]["verdict"] == "optional"
+        assert 'pip install "drywet[live]"' in rows[what]["advice"]
 
 
 def test_help_is_quick_to_load_and_every_command_shows_an_example(tmp_path):

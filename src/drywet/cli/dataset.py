@@ -110,6 +110,7 @@ def render(
     settings = parse(VirtualDataset, values, "--set")
     with progress.stage("rendering", 1) as stage:
         dataset = render_dataset(settings, out, executor.Local(), lambda share: stage.update(0, share))
+        stage.update(1, 1.0)
     common.stdout.print(f"{dataset.folder}: {len(dataset.manifest.recording)} recordings at {dataset.sample_rate} Hz")
 
 

@@ -24,12 +24,17 @@ class Stage:
         """``done`` of the total tasks, ``share`` of all the work, in [0, 1]."""
         elapsed = time.perf_counter() - self.started
         left = f"{duration(elapsed * (1 - share) / share)} left" if 0 < share < 1 else duration(elapsed)
+        count = f"{done}/{self.total}"
         if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, completed=share * self.total, note=note, left=f"{done}/{self.total}  {left}")
-        elif time.perf_counter() - self.printed > LINE_SECONDS or (share >= 1 and not self.said_done):
-            stderr.print(f"{self.name}: {done}/{self.total} ({100 * share:.0f} %), {left}{'  ' + note if note else ''}")
+            shown = f"{count}  {left}" if self.total > 1 else left
+            self.bar.update(self.task, completed=share * self.total, note=note, left=shown)
+        elif time.perf_counter() - self.printed > LINE_SECONDS or (done >= self.total and not self.said_done):
+            # 100 % is said once, when the last task is done: the end of a budget is not yet the end of the work.
+            percents = f"{100 if done >= self.total else min(99, int(100 * share))} %"
+            shown = f"{count} ({percents})" if self.total > 1 else percents
+            stderr.print(f"{self.name}: {shown}, {left}{'  ' + note if note else ''}")
             self.printed = time.perf_counter()
-            self.said_done = share >= 1
+            self.said_done = done >= self.total
 
 
 @contextmanager

@@ -65,6 +65,8 @@ def train(
             prepared = recording.prepare_dataset(dataset, **asked)
         else:
             prepared = recording.prepare(dry, wet, **asked)
+        if trial:
+            trial.update(1, 1.0)
     # Now, because a dataset without test recordings should say so before an hour of training.
     if isinstance(prepared, recording.PreparedRecording):
         clips = [evaluation.clip_of_files(dry, wet, prepared.split.test.start, prepared.split.test.stop)]
@@ -88,7 +90,8 @@ def train(
             threads=threads,
             device=device,
         )
-        stage.update(1, 1.0, progress.best_note(status.best_esr))
+        if status.state == "finished":  # which patience may do before the budget is spent
+            stage.update(1, 1.0, progress.best_note(status.best_esr))
     if not (folder / "best.safetensors").is_file():
         common.stderr.print("stopped before the first update: no model yet. The same command goes on")
         raise typer.Exit(130)
