@@ -3,6 +3,7 @@
 Expected values: the effects themselves, offline; straight lines for fades and glides, whose lengths are the documented ones.
 """
 
+import threading
 import time
 
 import numpy as np
@@ -302,6 +303,71 @@ def test_looking_late_loses_old_blocks_and_no_clipped_sample():
     assert count == 10_000
     assert len(loads) == 10
     assert (loads > 0).all()
+
+
+# Anything at any time
+
+
+def test_turning_everything_at_random_never_leaves_a_trace(dry):
+    random = np.random.default_rng(5)
+    models = [gain(0.5), gain(-0.25), echo(700)]
+    desk = Desk(dict(zip("abc", models, strict=True)), RATE, loop=0.1 * dry[:500])
+
+    def turn(what):
+        if what < 3:
+            desk.chosen = what
+        elif what == 3:
+            desk.bypassed = not desk.bypassed
+        elif what == 4:
+            desk.muted = not desk.muted
+        elif what == 5:
+            desk.looping = not desk.looping
+        elif what == 6:
+            desk.input_db, desk.output_db = random.uniform(-30, 0, 2)
+        elif what == 7:
+            models[desk.chosen].network.numbers[:] = np.nan
+        else:
+            desk.glide()
+
+    for _ in range(2000):
+        turn(random.integers(12))
+        start, count = random.integers(1000), random.integers(1, 1000)
+        assert np.abs(play(desk, dry[start : start + count], 300)).max() <= np.abs(dry).max()
+    desk.chosen, desk.bypassed, desk.muted, desk.looping = 1, False, False, False
+    desk.input_db = desk.output_db = 0.0
+    for _ in range(3):  # a fade may be on its way, then the run-in
+        desk.glide()
+        play(desk, dry[:RUN_IN])
+    np.testing.assert_array_equal(play(desk, dry), np.float32(-0.25) * dry)
+
+
+def test_models_are_put_to_rest_only_while_nobody_plays_them():
+    """Echoes within the run-in make ones of ones, unless one is put to rest while it is heard: then zeros come."""
+    desk = Desk({"a": echo(1500), "b": echo(2000), "c": echo(1000)}, RATE)
+    ones = np.ones(16, np.float32)
+    play(desk, np.ones(4800, np.float32))
+    stop, lowest = threading.Event(), []
+
+    def audio_thread():
+        wet, low = np.empty_like(ones), 1.0
+        while not stop.is_set():
+            desk.process(ones, wet)  # without the lock of the interpreter
+            low = min(low, float(wet.min()))
+        lowest.append(low)
+
+    thread = threading.Thread(target=audio_thread)
+    thread.start()
+    random, end = np.random.default_rng(6), time.monotonic() + 1.0
+    changes = 0
+    while time.monotonic() < end:
+        desk.chosen = int(random.integers(3))
+        changes += 1
+        for _ in range(random.integers(1, 300)):
+            desk.glide()
+    stop.set()
+    thread.join()
+    assert lowest[0] > 1 - 1e-5
+    assert changes > 10
 
 
 # What goes wrong
