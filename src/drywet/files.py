@@ -79,6 +79,14 @@ def read_json(path: Path | str) -> Any:
         raise RunError(f"{path}: not readable as JSON ({error})") from error
 
 
+def read_json_object(path: Path | str) -> dict[str, Any]:
+    """The JSON object in ``path``; RunError where there is something else."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: holds a {type(value).__name__}, a JSON object is needed; the file is damaged")
+    return value
+
+
 def read_json_lines(path: Path | str) -> list[dict]:
     """The JSON objects in ``path``, one per line; an unfinished last line (a crash while appending) is left out."""
     path = Path(path)
@@ -92,10 +100,12 @@ def read_json_lines(path: Path | str) -> list[dict]:
     for number, line in enumerate(lines, start=1):
         try:
             rows.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if number == len(lines) and not line.endswith("\n"):
                 break
             raise RunError(f"{path}, line {number}: not readable as JSON ({error})") from error
+        if not isinstance(rows[-1], dict):
+            raise RunError(f"{path}, line {number}: holds a {type(rows[-1]).__name__}, a JSON object is needed")
     return rows
 
 

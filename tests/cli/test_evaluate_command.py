@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drywet import files
-from drywet.cli import app
+from drywet.cli import app, common, evaluate
 from drywet.errors import SettingsError
 from drywet.evaluation import PANEL, probes
 from drywet.models import FAMILIES, build
@@ -42,6 +42,14 @@ def test_the_table_holds_the_panel_the_knob_settings_and_words(model, small_data
     assert "drive 0.8" in out
     assert "noise-limited best" in out
     assert "None of these limits comes from a listening test" in out
+
+
+def test_a_clip_that_is_named_as_a_column_of_the_panel_keeps_its_own():
+    columns = {name: {"clicks": n} for n, name in enumerate(("unit", "measure", "lead"), start=3)}
+    with common.stdout.capture() as shown:
+        evaluate._print_panel(columns, "panel")
+    clicks = next(line for line in shown.get().splitlines() if "Clicks" in line)
+    assert [cell.strip() for cell in clicks.split("│")[1:-1]] == ["Clicks", "", "3", "4", "5"]
 
 
 def test_test_signals_need_no_recording(model):

@@ -48,7 +48,13 @@ def test_with_the_recording_at_hand_the_loss_to_the_device_is_said(grey_box_run,
         audio.write(grey_box_run / f"{name}.wav", signal, RATE)
     files.write_json(
         grey_box_run / "split.json",
-        {"dry": "dry.wav", "wet": "wet.wav", "test": [100_000, 150_000]}
+        {
+            "dry": "dry.wav",
+            "wet": "wet.wav",
+            "train": [0, 80_000],
+            "validation": [80_000, 90_000],
+            "test": [100_000, 150_000],
+        }
         | {f"{name}_sha256": files.sha256(grey_box_run / f"{name}.wav") for name in ("dry", "wet")},
     )
     done = distill(grey_box_run, "gru-4", "aidax", tmp_path / "out", "1epochs")

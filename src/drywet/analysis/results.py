@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drywet.errors import RunError
-from drywet.files import read_json, read_json_lines, read_toml
+from drywet.files import read_json_lines, read_json_object, read_toml
 
 # A run whose ESR climbs this far above the best it had reached has collapsed: the published study's model 22 went
 # from 0.012 to 0.31 (14 dB), its model 34 from 0.013 to above 0.31 (14 dB); noise between validations stays below 3 dB.
@@ -206,7 +206,7 @@ def read_run(folder: Path | str) -> RunResult:
     path = folder / "config.json"
     if not path.is_file():
         raise RunError(f"{folder}: no config.json, so this is no run folder. Train one with `drywet train`")
-    config = _table(read_json(path), path)
+    config = read_json_object(path)
     return _read_run(folder, config, config)
 
 
@@ -222,7 +222,7 @@ def read_study(folder: Path | str) -> StudyResults:
     path = folder / "study.json"
     if not path.is_file():
         raise RunError(f"{folder}: no study.json, so this is no study folder. Start one with `drywet study run`")
-    study = _table(read_json(path), path)
+    study = read_json_object(path)
     factors = tuple(
         Factor(str(row["name"]), str(row.get("setting", row["name"])), tuple(map(str, row["levels"])))
         for row in _rows(study, "factors", {"name": str, "levels": list}, path)
@@ -242,7 +242,7 @@ def read_study(folder: Path | str) -> StudyResults:
                 f"{path}: {level!r} is no level of factor {strange[0].name!r}: {', '.join(strange[0].levels)}"
             )
         config_path = run_folder / "config.json"
-        config = _table(read_json(config_path), config_path) if config_path.is_file() else {}
+        config = read_json_object(config_path) if config_path.is_file() else {}
         runs.append(_read_run(run_folder, {"number": len(runs), **row}, config))
     dataset_folder = folder / str(study.get("dataset", "dataset"))
     manifest = dataset_folder / "dataset.toml"
@@ -262,11 +262,12 @@ def read_study(folder: Path | str) -> StudyResults:
 
 def _read_run(folder: Path, entry: Mapping[str, Any], config: Mapping[str, Any]) -> RunResult:
     """``entry`` says which run it should be (study.json's row, or the config itself), ``config`` what it was."""
-    factors = {str(name): str(level) for name, level in (entry.get("factors") or {}).items()}
+    config_path = folder / "config.json"
+    factors = {str(name): str(level) for name, level in _table(entry.get("factors") or {}, config_path).items()}
     provenance_path, log_path, evaluation_path = (
         folder / name for name in ("provenance.json", "log.jsonl", "evaluation.jsonl")
     )
-    provenance = _table(read_json(provenance_path), provenance_path) if provenance_path.is_file() else {}
+    provenance = read_json_object(provenance_path) if provenance_path.is_file() else {}
     log = tuple(_validation(row, log_path) for row in (read_json_lines(log_path) if log_path.is_file() else ()))
     clips = tuple(
         _clip_score(row, folder, evaluation_path)
@@ -284,8 +285,8 @@ def _read_run(folder: Path, entry: Mapping[str, Any], config: Mapping[str, Any])
         name=str(config.get("name") or " ".join(factors.values()) or folder.name),
         folder=folder,
         factors=factors,
-        controls=config.get("controls") or {},
-        settings=config.get("settings") or {},
+        controls=_table(config.get("controls") or {}, config_path),
+        settings=_table(config.get("settings") or {}, config_path),
         provenance=provenance,
         dataset_sha256=str(config.get("dataset_sha256", "")),
         log=log,
@@ -338,7 +339,7 @@ def _beside(folder: Path, name: Any) -> Path | None:
 
 def _table(value: Any, path: Path) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise RunError(f"{path}: holds {type(value).__name__}, a JSON object is needed")
+        raise RunError(f"{path}: holds a {type(value).__name__} where a JSON object is needed; the file is damaged")
     return value
 
 
@@ -369,7 +370,7 @@ def _sample_index(value: Any, path: Path) -> int | None:
 
 
 def _number(value: Any, default: float = NAN) -> float:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
     return float(value) if usable else default
 
 

@@ -9,6 +9,7 @@ import typer
 
 from drywet import __version__
 from drywet.errors import DrywetError
+from drywet.text import printable
 
 app = typer.Typer(
     name="drywet",
@@ -116,5 +117,5 @@ def main() -> None:
 
 
 def _complain(message: str, status: int) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    print(printable(f"error: {message}", "\n\t"), file=sys.stderr)
     sys.exit(status)

@@ -14,10 +14,19 @@ from rich.console import Console
 from rich.table import Table
 
 from drywet.errors import SettingsError
+from drywet.text import printable
+
+
+class _Plain(Console):
+    """A console on which no text can do more than be read, whoever wrote it."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(printable(each, "\n\t") if isinstance(each, str) else each for each in objects), **options)
+
 
 # Into a file or a pipe, tables keep the width they need.
-stdout = Console(soft_wrap=True, highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
-stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+stdout = _Plain(soft_wrap=True, highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
+stderr = _Plain(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 
 def program() -> str:
@@ -26,17 +35,19 @@ def program() -> str:
 
 
 def print_json(value: Any) -> None:
-    """``value`` as JSON on stdout."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write("\n")
+    """``value`` as JSON on stdout; what would act on a terminal is escaped as JSON does it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    if printable(text, "\n") != text:
+        text = "".join(sign if printable(sign, "\n") == sign else json.dumps(sign)[1:-1] for sign in text)
+    sys.stdout.write(text + "\n")
 
 
 def print_table(rows: list[dict[str, Any]], title: str | None = None) -> None:
     """Rows with equal keys as a table on stdout."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title and printable(title), title_justify="left")
     for name in rows[0] if rows else []:
         numeric = isinstance(rows[0][name], (int, float))
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
+        table.add_column(printable(name.replace("_", " ")), justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(format_value(value) for value in row.values()))
     stdout.print(table)
@@ -46,7 +57,7 @@ def format_value(value: Any) -> str:
     """A cell: floats with four significant digits, nothing for None."""
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
 
 
 def percent(ratio: float) -> str:

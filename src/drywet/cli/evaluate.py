@@ -78,12 +78,15 @@ def _probe(
 ) -> dict[str, Any]:
     """Probes of the model and, where it is known, of the circuit it learnt, the knobs at the same places."""
     from drywet import circuits, controls, evaluation, files
+    from drywet.errors import RunError
     from drywet.training import read_settings
 
     positions: dict[str, Any] = {}
     recipe = dataset / "made-from.json" if dataset is not None else None
     if circuit is None and recipe is not None and recipe.is_file():
-        made_from = files.read_json(recipe)
+        made_from = files.read_json_object(recipe)
+        if not isinstance(made_from.get("circuit"), str) or not isinstance(made_from.get("controls"), dict):
+            raise RunError(f"{recipe}: does not say which circuit at which knobs; name it with --device")
         circuit, positions = made_from["circuit"], dict(made_from["controls"])
     if run.is_dir():
         positions |= read_settings(run).controls
@@ -144,12 +147,17 @@ def _print_panel(columns: dict[str, dict[str, Any]], title: str) -> None:
                 {
                     "measure": each.label,
                     "unit": each.unit,
-                    **{name: _cell(columns[name].get(each.name)) for name in part},
+                    **{_column(name): _cell(columns[name].get(each.name)) for name in part},
                 }
                 for each in PANEL
             ],
             title if first == 0 else None,
         )
+
+
+def _column(clip: str) -> str:
+    """The heading of a clip, which is none of the table's own."""
+    return f"{clip} (clip)" if clip in ("measure", "unit") else clip
 
 
 def _cell(value: float | None) -> str:

@@ -38,6 +38,7 @@ def list_(json_: bool = typer.Option(False, "--json", help="Print as JSON.")) ->
     Example: `drywet study list`
     """
     from drywet import files
+    from drywet.errors import RunError
     from drywet.training import load_study, preset_names
 
     rows = []
@@ -45,11 +46,13 @@ def list_(json_: bool = typer.Option(False, "--json", help="Print as JSON.")) ->
         settings = load_study(name)
         rows.append({"study": name, "runs": len(settings.configs()), "finished": None, "title": settings.title})
     for path in sorted(Path("studies").glob("*/study.json")):
-        known = files.read_json(path)
-        finished = sum((path.parent / run["folder"] / "evaluation.jsonl").is_file() for run in known["runs"])
-        rows.append(
-            {"study": str(path.parent), "runs": len(known["runs"]), "finished": finished, "title": known["title"]}
-        )
+        known = files.read_json_object(path)
+        runs = known.get("runs")
+        if not isinstance(runs, list) or not all(isinstance(run, dict) and "folder" in run for run in runs):
+            raise RunError(f"{path}: does not say where its runs are; the file is damaged")
+        finished = sum((path.parent / str(run["folder"]) / "evaluation.jsonl").is_file() for run in runs)
+        title = str(known.get("title", ""))
+        rows.append({"study": str(path.parent), "runs": len(runs), "finished": finished, "title": title})
     common.print_json(rows) if json_ else common.print_table(rows)
 
 

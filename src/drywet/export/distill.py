@@ -11,7 +11,7 @@ import numpy as np
 from drywet import audio, controls, files, signals
 from drywet.effect import render
 from drywet.engine import read
-from drywet.errors import SettingsError
+from drywet.errors import RunError, SettingsError
 from drywet.export.about import Labels
 from drywet.export.export import Exported, write_model
 from drywet.export.formats import check, format_named
@@ -21,7 +21,7 @@ from drywet.models.trained import TrainedEffect
 from drywet.settings import parse
 from drywet.training import train
 from drywet.training.loop import TrainingStatus
-from drywet.training.recording import SPLIT, PreparedRecording, prepare, remember
+from drywet.training.recording import SPLIT, PreparedRecording, prepare, read_split, remember
 
 SECONDS = 60.0  # of built-in guitar, where the recording that the run was made from is not at hand
 _SIZES = re.compile(r"(lstm|gru)-(\d{1,4})|wavenet-(standard|lite|feather|nano)")
@@ -119,16 +119,17 @@ def distill(
 
 def _audio(run: Path, teacher: TrainedEffect) -> tuple[np.ndarray, tuple[np.ndarray, slice] | None]:
     """Dry sound, and where there is a recording its wet sound with the part that nobody trained on."""
-    if (run / SPLIT).is_file():
-        values = files.read_json(run / SPLIT)
-        paths = [run / values[name] for name in ("dry", "wet")]
-        same = all(
-            path.is_file() and files.sha256(path) == values[f"{name}_sha256"]
-            for name, path in zip(("dry", "wet"), paths, strict=True)
-        )
-        if same:
-            dry, wet = (audio.read(path)[0] for path in paths)
-            return dry, (wet, slice(*values["test"]))
+    split = read_split(run)
+    if split is not None:
+        recorded = ((run / split.dry, split.dry_sha256), (run / split.wet, split.wet_sha256))
+        if all(path.is_file() and files.sha256(path) == checksum for path, checksum in recorded):
+            dry, wet = (audio.read(path)[0] for path, _ in recorded)
+            start, stop = split.test
+            if not start < stop <= min(len(dry), len(wet)):
+                raise RunError(
+                    f"{run / SPLIT}: keeps samples {start} to {stop} of {len(dry)} for the test; it is damaged"
+                )
+            return dry, (wet, slice(start, stop))
     return signals.training_track(teacher.sample_rate, SECONDS), None
 
 

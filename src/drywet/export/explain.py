@@ -11,6 +11,7 @@ from drywet.engine.formats.file import number_in
 from drywet.engine.recurrent import CellLayer, Recurrent
 from drywet.export.players import Verdict, players
 from drywet.export.rtneural import AIDAX_KNOBS
+from drywet.text import one_line
 
 NAMES = {
     "nam": "Neural Amp Modeler",
@@ -58,13 +59,7 @@ def explain(file: ModelFile) -> Explained:
     ]
     if file.sizes:
         lines.insert(2, ("sizes", "; ".join(f"up to {top:g}: {inner.network.describe()}" for top, inner in file.sizes)))
-    shown = [(what, _printable(words)) for what, words in lines]
-    return Explained(shown, players(file), [_printable(note) for note in (*file.notes, *_odd(file))])
-
-
-def _printable(text: str) -> str:
-    """A stranger's text without what would move the cursor of a terminal."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+    return Explained(lines, players(file), [*file.notes, *_odd(file)])
 
 
 def _memory(file: ModelFile) -> str:
@@ -93,7 +88,9 @@ def _levels(file: ModelFile) -> list[tuple[str, str]]:
         value = number_in(file.metadata, name)
         if value is not None:
             found.append((name.replace("_", " "), f"{value:.3g} {unit}"))
-    texts = [str(file.metadata[name])[:80] for name in ("name", "modeled_by", "author") if file.metadata.get(name)]
+    texts = [
+        one_line(str(file.metadata[name]), 80) for name in ("name", "modeled_by", "author") if file.metadata.get(name)
+    ]
     return [*found, *([("says it is", ", ".join(texts))] if texts else [])]
 
 

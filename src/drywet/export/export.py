@@ -24,6 +24,7 @@ from drywet.export.changes import frozen
 from drywet.export.formats import RATES, Format, format_named, rate_note, refuse_knobs
 from drywet.export.players import Verdict, players
 from drywet.export.proof import LARGEST_DIFFERENCE, loudness_and_gain, passage, played
+from drywet.text import one_line
 
 POSITIONS = (0.2, 0.8)  # of all knobs left, at which the file is compared
 
@@ -195,7 +196,7 @@ def _about(
         sample_rate=file.sample_rate,
         knobs=left,
         labels=Labels.model_validate(
-            {"name": name[:200]} | _labels_in(file.metadata) | labels.model_dump(exclude_none=True)
+            {"name": one_line(name, 200)} | _labels_in(file.metadata) | labels.model_dump(exclude_none=True)
         ),
         loudness=loudness,
         gain=gain,
@@ -207,11 +208,13 @@ def _about(
 
 
 def _labels_in(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The labels in a file; what is none, such as a type of gear that NAM does not know, is left out."""
+    """The labels in a file, texts on one line; what is none, such as a type of gear that NAM does not know, is left out."""
     found: dict[str, Any] = {}
     for name in Labels.model_fields:
+        value = metadata.get(name)
         with suppress(ValidationError):
-            found |= Labels.model_validate({name: metadata.get(name)}).model_dump(exclude_none=True)
+            label = one_line(value, 200) if isinstance(value, str) else value
+            found |= Labels.model_validate({name: label}).model_dump(exclude_none=True)
     return found
 
 

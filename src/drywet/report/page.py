@@ -17,6 +17,7 @@ from drywet.analysis.describe import decibels, describe_esr, percent
 from drywet.files import read_json, write_bytes, write_json, write_text
 from drywet.report.panel import NO_BREAK, format_measure, panel_value
 from drywet.report.style import drawing, save_figure
+from drywet.text import printable
 
 MISSING = "–"
 
@@ -66,17 +67,22 @@ class Page:
         # Only what an earlier report wrote here, by its own list: the folder may hold files of the user's.
         listing, written = self.out / "files.json", {path.relative_to(self.out).as_posix() for path in self.written}
         before = read_json(listing) if listing.is_file() else []
-        for name in before:
+        for name in before if isinstance(before, list) else []:
             if re.fullmatch(r"(figures|audio)/[\w-][\w.-]*", str(name)) and name not in written:
                 (self.out / name).unlink(missing_ok=True)
         write_json(listing, sorted(written))
         return self.out / "index.html"
 
 
+def _shown(value: Any) -> Any:
+    """Texts of strangers are only text: autoescape sees to the markup in them, this to what has none."""
+    return printable(value, "\n\t") if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("drywet.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, finalize=_shown,
     )  # fmt: skip
     filters: dict[str, Callable[..., Any]] = {
         "percent": format_percent,

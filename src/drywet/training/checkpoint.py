@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -68,15 +69,15 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as file:
             values = json.loads((file.metadata() or {})["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
-        progress = Progress(**{field.name: values[field.name] for field in fields(Progress)})
+        progress = TypeAdapter(Progress).validate_python({field.name: values[field.name] for field in fields(Progress)})
         model.load_state_dict(_under("model.", tensors))
         average.copy_(tensors["average"])
         _load_moments(optimizer, _under("optimizer.", tensors))
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        state = _under("state.", tensors)
+    except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(
             f"{path}: cannot be resumed from ({error}); delete it to train this run from the start"
         ) from error
-    state = _under("state.", tensors)
     return progress, tuple(state[str(index)] for index in range(len(state)))
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from drywet import files
-from drywet.errors import SettingsError, TrainingError
+from drywet.errors import RunError, SettingsError, TrainingError
 from drywet.models import Model, State, build, load_effect, model_bytes, parallel
 from drywet.training import provenance
 from drywet.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -138,7 +138,12 @@ class _Session:
             self.state = tuple(tensor.to(model.dry_scale.device) for tensor in self.state)
             # Rows after the checkpoint will be written again, with the same numbers.
             rows = files.read_json_lines(folder / "log.jsonl") if (folder / "log.jsonl").is_file() else []
-            self.log = [row for row in rows if row["update"] <= self.progress.update]
+            try:
+                self.log = [row for row in rows if row["update"] <= self.progress.update]
+            except (KeyError, TypeError) as error:
+                raise RunError(
+                    f"{folder / 'log.jsonl'}: a row has no usable 'update' ({error!r}); delete the file to go on without it"
+                ) from None
 
     def run(self, should_stop: Callable[[], bool]) -> str:
         """Train until the budget is spent or patience ends; the returned word goes into the provenance."""

@@ -21,7 +21,7 @@ PROVENANCE = "provenance.json"
 
 def read(folder: Path) -> dict[str, Any]:
     """What is known so far; empty for a fresh run."""
-    return files.read_json(folder / PROVENANCE) if (folder / PROVENANCE).is_file() else {}
+    return files.read_json_object(folder / PROVENANCE) if (folder / PROVENANCE).is_file() else {}
 
 
 def start(folder: Path, settings: RunSettings, model: Model, threads: int, device: str) -> dict[str, Any]:

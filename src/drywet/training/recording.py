@@ -5,13 +5,15 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import NonNegativeInt
 
 from drywet import files
 from drywet.dataset import Dataset, Pair, TimeSplit, load_pair, split_by_time
 from drywet.errors import RunError, SettingsError, SignalError
 from drywet.models import FAMILIES, build
-from drywet.settings import fingerprint, parse, set_path
+from drywet.settings import Settings, fingerprint, parse, set_path
 from drywet.training.choice import GENERAL, choose
 from drywet.training.data import TrainingData, load_training_data
 from drywet.training.loop import TrainingStatus
@@ -21,6 +23,19 @@ from drywet.training.settings import RunSettings
 
 SPLIT = "split.json"
 GAP_OF_STATE = 4096  # samples between the parts when a model's memory has no end
+
+
+class Split(Settings):
+    """``split.json``: the two files that a run was made from, relative to its folder, and which part was for what."""
+
+    format: Literal[1] = 1
+    dry: str
+    wet: str
+    dry_sha256: str
+    wet_sha256: str
+    train: tuple[NonNegativeInt, NonNegativeInt]
+    validation: tuple[NonNegativeInt, NonNegativeInt]
+    test: tuple[NonNegativeInt, NonNegativeInt]
 
 
 @dataclass(frozen=True)
@@ -145,7 +160,7 @@ def _choose(
     if family is not None:
         return settings, None
     if (folder / CONFIG).is_file():
-        if files.read_json(folder / CONFIG).get("request") != request:
+        if files.read_json_object(folder / CONFIG).get("request") != request:
             raise RunError(
                 f"{folder}: belongs to another run (other audio, budget, seed or settings, or a model named by --model). "
                 "Choose another folder with --out, or delete this one"
@@ -174,29 +189,39 @@ def describe(prepared: PreparedRecording) -> str:
 def remember(folder: Path | str, prepared: PreparedRecording) -> None:
     """Note in the run folder which files it was made from, and which part of them was kept for the test."""
     folder = Path(folder)
-    files.write_json(
-        folder / SPLIT,
-        {
-            "format": 1,
-            "dry": Path(os.path.relpath(prepared.dry_path, folder)).as_posix(),
-            "wet": Path(os.path.relpath(prepared.wet_path, folder)).as_posix(),
-            "dry_sha256": files.sha256(prepared.dry_path),
-            "wet_sha256": files.sha256(prepared.wet_path),
-            **{name: [part.start, part.stop] for name, part in vars(prepared.split).items()},
-        },
+    parts = prepared.split
+    train, validation, test = ((part.start, part.stop) for part in (parts.train, parts.validation, parts.test))
+    split = Split(
+        dry=Path(os.path.relpath(prepared.dry_path, folder)).as_posix(),
+        wet=Path(os.path.relpath(prepared.wet_path, folder)).as_posix(),
+        dry_sha256=files.sha256(prepared.dry_path),
+        wet_sha256=files.sha256(prepared.wet_path),
+        train=train,
+        validation=validation,
+        test=test,
     )
+    files.write_json(folder / SPLIT, split.model_dump(mode="json"))
+
+
+def read_split(folder: Path | str) -> Split | None:
+    """What :func:`remember` noted; None where a run was not made from one recording. RunError if the note is damaged."""
+    path = Path(folder) / SPLIT
+    if not path.is_file():
+        return None
+    try:
+        return parse(Split, files.read_json_object(path), str(path))
+    except SettingsError as error:
+        raise RunError(
+            f"{error}; the file is damaged, or of a newer version. Without it all of the recording counts"
+        ) from None
 
 
 def test_part(folder: Path | str, dry: Path | str) -> tuple[int, int] | None:
     """The part of ``dry`` that the run in ``folder`` never trained on, if it was trained on this very file."""
-    path = Path(folder) / SPLIT
-    if not path.is_file():
+    split = read_split(folder)
+    if split is None or not Path(dry).is_file() or split.dry_sha256 != files.sha256(dry):
         return None
-    values = files.read_json(path)
-    if not Path(dry).is_file() or values["dry_sha256"] != files.sha256(dry):
-        return None
-    start, stop = values["test"]
-    return start, stop
+    return split.test
 
 
 def _resolve(family: str, budget: str, seed: int, changes: Mapping[str, Any]) -> RunSettings:

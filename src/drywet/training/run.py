@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from drywet import files
-from drywet.errors import RunError
+from drywet.errors import RunError, SettingsError
 from drywet.settings import Settings, fingerprint, parse
 from drywet.training.settings import RunSettings
 
@@ -37,8 +37,7 @@ def open_run(folder: Path | str, config: RunConfig, dataset_sha256: str) -> Path
     folder = Path(folder)
     run_id = config.run_id(dataset_sha256)
     if (folder / CONFIG).is_file():
-        found = files.read_json(folder / CONFIG)
-        found_id = found.get("id") if isinstance(found, dict) else None
+        found_id = files.read_json_object(folder / CONFIG).get("id")
         if found_id != run_id:
             raise RunError(
                 f"{folder}: belongs to another run ({found_id}; this one is {run_id}: other settings or other audio). "
@@ -58,7 +57,10 @@ def read_settings(folder: Path | str) -> RunSettings:
     path = Path(folder) / CONFIG
     if not path.is_file():
         raise RunError(f"{folder}: is no run folder (no {CONFIG})")
-    values = files.read_json(path)
-    if not isinstance(values, dict) or values.get("format") != 1:
+    values = files.read_json_object(path)
+    if values.get("format") != 1:
         raise RunError(f"{path}: is no run of format 1")
-    return parse(RunSettings, values.get("settings"), str(path))
+    try:
+        return parse(RunSettings, values.get("settings"), str(path))
+    except SettingsError as error:
+        raise RunError(f"{error}; the file is damaged, or of a newer version") from None

@@ -201,7 +201,7 @@ def open_study(
     """
     folder = Path(folder)
     identity = fingerprint(settings.model_dump(mode="json"))
-    known = files.read_json(folder / STUDY) if (folder / STUDY).is_file() else None
+    known = files.read_json_object(folder / STUDY) if (folder / STUDY).is_file() else None
     if known is None and files.in_use(folder) and not (folder / "dataset").is_dir():
         raise RunError(f"{folder}: is not empty and no study folder (no {STUDY}); choose another folder with --out")
     if known is not None and known.get("sha256") != identity:

@@ -17,6 +17,7 @@ from drywet.engine.formats.tree import Node, Stream, numbers
 from drywet.engine.linear import Linear
 from drywet.engine.recurrent import CellLayer, Recurrent
 from drywet.engine.wavenet import FILM_PLACES, GATES, Layer, LayerArray, WaveNet
+from drywet.text import one_line
 
 OLDEST, NEWEST = (0, 5, 0), (0, 7)
 RATE = 48_000  # what players assume where the file does not say
@@ -105,7 +106,7 @@ def _odd(root: Node) -> tuple[str, ...]:
     known = {"version", "architecture", "config", "weights", "sample_rate", "metadata"}
     unknown = sorted(set(root.object()) - known)
     if unknown:
-        notes.append(f"keys that no player reads: {', '.join(name[:40] for name in unknown[:5])}")
+        notes.append(f"keys that no player reads: {', '.join(one_line(name, 40) for name in unknown[:5])}")
     if "metadata" in root:
         for name in ("loudness", "gain", "input_level_dbu", "output_level_dbu"):
             value = root["metadata"].object().get(name)

@@ -43,7 +43,7 @@ def read_network(header: Node, tensors: Mapping[str, Array], where: str) -> Mode
         header["network"].fail(f"has {network.outputs} outputs; one is read")
     if left:
         raise ModelFileError(f"{where}: the tensor {sorted(left)[0]!r} is named nowhere in the header")
-    knobs = tuple(node.text()[:64] for node in header.get("knobs", []).list(16))
+    knobs = tuple(node.name() for node in header.get("knobs", []).list(16))
     if len(knobs) != network.knobs or len(set(knobs)) != len(knobs):
         header["knobs"].fail(f"names {len(knobs)} knobs, the network has {network.knobs}, each with a name of its own")
     return ModelFile(

@@ -10,6 +10,7 @@ from drywet.engine.contract import Array
 from drywet.engine.formats.file import ModelFile, checked_rate, metadata_of
 from drywet.engine.formats.tree import Node
 from drywet.engine.recurrent import GATES, CellLayer, Recurrent
+from drywet.text import one_line
 
 RATE = 44_100
 _MOST_LAYERS = 8
@@ -49,7 +50,7 @@ def read_proteus(root: Node) -> ModelFile:
     }
     unknown = sorted(set(weights.object()) - wanted - {"lin.weight", "lin.bias"})
     if unknown:
-        notes.append(f"weights that nothing uses: {', '.join(name[:40] for name in unknown[:5])}")
+        notes.append(f"weights that nothing uses: {', '.join(one_line(name, 40) for name in unknown[:5])}")
     rate, _ = checked_rate(root.get("sample_rate"), RATE)
     return ModelFile(
         format="proteus",
@@ -73,7 +74,7 @@ def _size(layer: CellLayer) -> int:
 
 def _knobs(root: Node, count: int) -> tuple[str, ...]:
     if "metadata" in root and "knobs" in root["metadata"]:
-        names = [node.text()[:64] for node in root["metadata"]["knobs"].list(16)]
+        names = [node.name() for node in root["metadata"]["knobs"].list(16)]
         if len(names) == count == len(set(names)) and all(names):
             return tuple(names)
     return tuple(f"knob {number}" for number in range(1, count + 1))

@@ -108,7 +108,7 @@ def _knobs(root: Node, layers: Sequence[Convolution | CellLayer]) -> tuple[str, 
     count = layers[0].inputs - 1
     named = root["metadata"].get("knobs") if "metadata" in root else root.get("knobs")
     if named.value is not None:
-        names = [node.text()[:64] for node in named.list(16)]
+        names = [node.name() for node in named.list(16)]
         if len(names) == count == len(set(names)) and all(names):
             return tuple(names)
     return tuple(f"knob {number}" for number in range(1, count + 1))

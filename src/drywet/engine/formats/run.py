@@ -67,7 +67,7 @@ def read_run(texts: Mapping[str, str], tensors: Mapping[str, Array], where: str)
     if header["format"].integer(0, 1 << 30) != FORMAT:
         header["format"].fail(f"is {header['format'].value}, this drywet reads {FORMAT}")
     settings = header["model"]
-    knobs = tuple(node.text()[:64] for node in settings.get("controls", []).list(16))
+    knobs = tuple(node.name() for node in settings.get("controls", []).list(16))
     if len(set(knobs)) != len(knobs):
         settings["controls"].fail("names a knob twice")
     family = settings["family"].choice(tuple(_FAMILIES))

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from drywet.engine.contract import Array, weights
 from drywet.errors import ModelFileError
+from drywet.text import one_line
 
 MAX_BYTES = 1 << 24
 MAX_PARTS = 200_000  # objects, lists and texts together
@@ -139,6 +140,10 @@ class Node:
         if not isinstance(self.value, str):
             self._wrong("a text")
         return self.value
+
+    def name(self) -> str:
+        """A text of at most 64 characters on one line, which may be printed."""
+        return one_line(self.text(), 64)
 
     def choice(self, known: Sequence[str]) -> str:
         value = self.text()
