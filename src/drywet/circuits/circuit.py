@@ -12,6 +12,7 @@ from drywet import controls as knobs
 from drywet.audio import HIGHEST_RATE, LOWEST_RATE
 from drywet.circuits import mna, solver
 from drywet.circuits.laws import LAWS
+from drywet.circuits.loop import play
 from drywet.circuits.netlist import Netlist, parse, read
 from drywet.circuits.oversampling import PASS_BAND, Oversampler
 from drywet.errors import CircuitError, SettingsError, SignalError
@@ -118,7 +119,8 @@ class VirtualCircuit:
                 raise SettingsError(f"unknown pot law {law!r}; known are {', '.join(LAWS)}")
             self.laws[name] = law
         self._settings: dict[tuple[float, ...], _Setting] = {}
-        self._oversampler = Oversampler(self.oversampling, self._treble())
+        self._treble = self._lost_treble()
+        self._oversampler = self.oversampler()
         self.latency = self._oversampler.latency
         self.reset()
 
@@ -147,13 +149,24 @@ class VirtualCircuit:
         SettingsError
             If a knob is unknown or out of range.
         """
-        dry = np.asarray(dry, dtype=np.float64)
+        dry = np.ascontiguousarray(dry, np.float32)
         if dry.ndim != 1 or not np.isfinite(dry).all():
             raise SignalError(f"dry must be finite and of shape (T,); this block has shape {dry.shape}")
         self._setting = self._turn(self.parameters(controls))
-        fast = self._oversampler.up(dry)
-        wet = solver.run(self._setting.kernel, fast, self._state, self._counters)
-        return self._oversampler.down(wet).astype(np.float32)
+        kernel, oversampler, wet = self._setting.kernel, self._oversampler, np.empty_like(dry)
+        play(
+            dry, wet, oversampler.sizes, oversampler.filters, oversampler.lines, kernel.whole, kernel.numbers, self._state,
+            self._work, self._counters,
+        )  # fmt: skip
+        return wet
+
+    def kernel(self, controls: Mapping[str, str | float] | None = None) -> solver.Kernel:
+        """The constants of the time-stepping at a position of the knobs; made once, and not to be written to."""
+        return self._make(self.parameters(controls)).kernel
+
+    def oversampler(self) -> Oversampler:
+        """The filters up and down, at rest."""
+        return Oversampler(self.oversampling, self._treble)
 
     def operating_point(self, controls: Mapping[str, str | float] | None = None) -> dict[str, float]:
         """Node voltages in V at rest."""
@@ -192,7 +205,7 @@ class VirtualCircuit:
             "ports": list(dict.fromkeys(name for name, linear in ports if not linear)),
         }
 
-    def _treble(self) -> float:
+    def _lost_treble(self) -> float:
         """What the down-sampling filter gives back of the treble that the time step takes.
 
         The trapezoidal rule bends the frequency axis (tan): a circuit that falls by 6 dB an octave lies 0.1 dB low at
@@ -213,18 +226,16 @@ class VirtualCircuit:
         old, new = self._setting, self._make(parameters)
         if new is old:
             return new
-        if old is None or len(old.reduced.companion) != len(new.reduced.companion):
-            states, ports = len(new.reduced.companion), len(new.reduced.kinds)
-            self._state = solver.State(np.zeros(states), np.zeros(ports), np.zeros((3, ports)))
+        same = old is not None and len(old.kernel.numbers) == len(new.kernel.numbers)
+        if old is None or not same:
+            self._state = new.kernel.rest()
+            self._work, counters = new.kernel.memory()
+            counters[: solver.COUNTERS] = self._counters[: solver.COUNTERS]
+            self._counters = counters
             return new
-        # The state is kept as deviations from rest, and rest has moved; so has, perhaps, the order of the ports.
-        state, back, order = self._state, np.argsort(old.kernel.order), new.kernel.order
-        absolute = (state.history + old.reduced.history_at_rest) * (new.reduced.companion / old.reduced.companion)
-        charges = state.charge_history[back] + old.reduced.charge_history_at_rest - new.reduced.charge_history_at_rest
-        voltages = state.ports[:, back]
-        voltages[:2] += old.reduced.rest - new.reduced.rest
-        history = absolute - new.reduced.history_at_rest
-        self._state = solver.State(history, charges[order], np.ascontiguousarray(voltages[:, order]))
+        absolute = np.empty(new.kernel.absolute_size())
+        solver.lift(old.kernel.whole, old.kernel.numbers, self._state, absolute)
+        solver.settle(new.kernel.whole, new.kernel.numbers, absolute, self._state)
         return new
 
     def _make(self, parameters: Mapping[str, float]) -> "_Setting":

@@ -370,9 +370,7 @@ def _at(system: System, x: np.ndarray) -> OperatingPoint:
 
 
 def _laws(system: System, ports: np.ndarray):
-    count = len(ports)
-    current, own, across, charge, capacitance = (np.zeros(count) for _ in range(5))
-    devices.evaluate_all(system.kinds, system.rows, ports, current, own, across, charge, capacitance)
+    current, own, across, charge, capacitance = devices.evaluate_all(system.kinds, system.rows, ports)
     slope = np.diag(own)
     for port in np.flatnonzero(system.kinds == EMITTER):
         slope[port, port + 1], slope[port + 1, port] = across[port], across[port + 1]
