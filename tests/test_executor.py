@@ -1,9 +1,11 @@
 import os
+import time
 
 import pytest
 
 from drywet.errors import RunError, SignalError
 from drywet.executor import Inline, Local, by_name
+from drywet.files import atomic_path
 
 
 def square(task, tell):
@@ -23,6 +25,13 @@ def die(task, tell):
     os._exit(1)
 
 
+def write_slowly(path, tell):
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        tell("begun")
+        time.sleep(60)
+
+
 @pytest.mark.parametrize("workers", [Inline(), Local(2)], ids=["inline", "local"])
 def test_outcomes_are_in_order_and_an_error_ends_only_its_task(workers):
     news = []
@@ -40,6 +49,15 @@ def test_local_workers_are_other_processes_with_one_thread():
 def test_a_killed_worker_is_explained():
     with pytest.raises(RunError, match="worker process was killed.*run the same command again"):
         Local(1).map(die, [1])
+
+
+def test_an_interrupt_ends_the_workers_and_leaves_no_half_written_file(tmp_path):
+    def interrupt(index, news):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Local(1).map(write_slowly, [tmp_path / "a", tmp_path / "b", tmp_path / "c"], interrupt)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_executors_are_named():

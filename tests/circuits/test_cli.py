@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from command_line import drywet
 from typer.testing import CliRunner
 
 from drywet import audio
@@ -56,6 +57,24 @@ def test_clipping_is_reported_with_a_number(dry_file, tmp_path):
     loud.write_text("ten times\n*.input VIN\n*.output out\nVIN in 0 0\nE1 out 0 in 0 10\nR1 out 0 1k\n")
     result = run("render", loud, dry_file, tmp_path / "wet.wav")
     assert "samples were louder than full scale" in result.stderr
+
+
+def test_drywet_render_plays_circuits_too_and_their_knobs_move(dry_file, tmp_path):
+    movement = [[0.0, "9:00"], [0.05, 0.9]]
+    options = ["--knob", f"drive={json.dumps(movement)}", "--oversampling", 2]
+    drywet("render", "sd1", dry_file, tmp_path / "wet.wav", *options)
+    expected = render(load("sd1", oversampling=2), audio.read(dry_file)[0], {"drive": movement})
+    np.testing.assert_allclose(audio.read(tmp_path / "wet.wav")[0], expected, atol=2**-23)
+
+
+def test_at_the_volts_of_any_interface_a_straight_circuit_plays_the_same(tmp_path, dry_file):
+    """Full scale of a circuit is 1 V, -0.79 dBu: what is taken before it is given back after it."""
+    (tmp_path / "half.cir").write_text("half\n*.input VIN\n*.output out\nVIN in 0 0\nR1 in out 1k\nR2 out 0 1k\n")
+    told = drywet("render", tmp_path / "half.cir", dry_file, tmp_path / "wet.wav", "--interface-dbu", 12, "--json")
+    levels = json.loads(told.stdout)
+    assert (levels["input_db"], levels["output_db"]) == pytest.approx((12.792, -12.792), abs=1e-3)
+    wet, dry = audio.read(tmp_path / "wet.wav")[0], audio.read(dry_file)[0]
+    np.testing.assert_allclose(wet[200:-200], 0.5 * dry[200:-200], atol=1e-5)
 
 
 def test_list_and_show_speak_json():
