@@ -5,10 +5,10 @@ import pytest
 from fake_study import FACTORS, write_json_lines, write_study
 
 from drywet import audio, files
+from drywet.dataset.pair import loudest
 from drywet.errors import RunError, SettingsError
 from drywet.listening import collect_items
 from drywet.listening.anchors import LINEAR, LOW
-from drywet.listening.items import loudest
 
 
 def test_a_study_gives_best_median_and_worst_of_each_clip(study, material):

@@ -6,10 +6,10 @@ import pytest
 from fake_study import PROBES, write_json, write_json_lines, write_study
 
 from drywet import audio
+from drywet.dataset.pair import loudest
 from drywet.errors import RunError
 from drywet.report import build_run_report
 from drywet.report.page import format_code
-from drywet.report.waveforms import loudest
 
 
 def test_the_headline_says_the_esr_in_words(run, undrawn):

@@ -6,8 +6,9 @@ import math
 # inaudible in music, and between -10 and -20 dB it can be either. LSTMs at about 1 % (-20 dB) were rated excellent by
 # listeners who could still tell them from the amplifier (Wright et al., Appl. Sci. 2020). The published DS340 study
 # heard its models at 1 to 5 % as close, and a preamp's at 15 to 30 % as audibly different.
+INAUDIBLE_DB = -30.0
 _BANDS = (
-    (-30.0, "tends to be inaudible in music"),
+    (INAUDIBLE_DB, "tends to be inaudible in music"),
     (-20.0, "very close; differences are hard to hear in a mix, and may show side by side"),
     (-10.0, "can be either, plain to hear or not at all; listen before trusting the number"),
     (0.0, "audibly different from the device"),

@@ -73,3 +73,9 @@ def take_out_latency(pair: Pair, latency: int, where: str = "wet") -> Pair:
     dry = pair.dry[max(-latency, 0) : len(pair) - max(latency, 0)]
     wet = pair.wet[max(latency, 0) : len(pair) + min(latency, 0)]
     return Pair(dry, wet, pair.sample_rate, pair.controls)
+
+
+def loudest(signal: np.ndarray, length: int) -> int:
+    """Where the ``length`` samples with the most energy begin; 0 where there are no more than that."""
+    energy = np.concatenate([[0.0], np.cumsum(np.square(signal, dtype=np.float64))])
+    return int(np.argmax(energy[length:] - energy[:-length])) if 0 < length < len(signal) else 0

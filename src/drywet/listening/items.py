@@ -8,7 +8,7 @@ import numpy as np
 
 from drywet import audio, measures
 from drywet.analysis import ClipScore, RunResult, read_run, read_study
-from drywet.dataset.pair import load_pair, take_out_latency
+from drywet.dataset.pair import load_pair, loudest, take_out_latency
 from drywet.errors import AudioFileError, RunError, SettingsError, SignalError
 from drywet.evaluation import panel
 from drywet.listening.anchors import REFERENCE, make_anchor
@@ -256,12 +256,6 @@ def measure_sound(
     if dry is None:
         values |= {name: None for name in NEED_DRY if name in values}
     return {"esr": esr, **values}
-
-
-def loudest(signal: np.ndarray, length: int) -> int:
-    """Where the ``length`` samples with the most energy begin."""
-    energy = np.concatenate([[0.0], np.cumsum(np.square(signal, dtype=np.float64))])
-    return int(np.argmax(energy[length:] - energy[: len(energy) - length]))
 
 
 def fade_ends(samples: np.ndarray, sample_rate: int) -> np.ndarray:

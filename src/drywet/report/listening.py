@@ -9,9 +9,10 @@ import numpy as np
 from drywet import audio
 from drywet.analysis import ClipScore, RunResult, StudyResults
 from drywet.analysis.describe import decibels, percent
+from drywet.dataset.pair import loudest
 from drywet.errors import AudioFileError
 from drywet.report.page import Page
-from drywet.report.waveforms import Waveforms, load_clip, loudest
+from drywet.report.waveforms import Waveforms, load_clip
 
 Audio = Literal["all", "best", "none"] | int  # how many models are heard at each knob position
 FOLDER_BYTES = 29_000_000  # of sounds and figures together, so that the folder with its page stays below 30 MB

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from drywet.analysis import ClipScore, RunResult
-from drywet.analysis.describe import percent
+from drywet.analysis.describe import INAUDIBLE_DB, decibels, percent
 from drywet.evaluation.panel import PANEL, Measure, in_words
 
 NO_BREAK = "\u00a0"
+MOSTLY_NOISE = 0.5  # share of the error's energy from which on noise is what it is
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,36 @@ def panel_lines(clips: Sequence[ClipScore]) -> list[Line]:
         words = in_words(measure, mean) if measure.hearing else ""
         lines.append(Line(measure, mean, worst, worst_clip, words))
     return lines
+
+
+def disagreement(clips: Sequence[ClipScore]) -> str:
+    """Why the ESR can call an error inaudible that the model of hearing does not; empty where they do not disagree.
+
+    Both are means over the clips. Where the noise-limited best is known, it is said how near the ESR is to it.
+    """
+    masking = next((line for line in panel_lines(clips) if line.measure.name == "noise_to_mask_db"), None)
+    if masking is None or masking.measure.hearing is None:
+        return ""
+    esr = fmean(clip.esr for clip in clips)
+    if decibels(esr) >= INAUDIBLE_DB or masking.mean < masking.measure.hearing.audible_above:
+        return ""
+    why = (
+        "The ESR and the noise-to-mask ratio disagree here: the ESR weighs the error against the whole clip, in which loud "
+        "notes count most; the model of hearing asks at every moment, also in pauses and dying notes, where little masks it."
+    )
+    limit = fmean(clip.esr_noise_limit for clip in clips)
+    if math.isnan(limit):
+        return (
+            why
+            + " A device that hisses between the notes does that: its hiss is in the error, and no model repeats it."
+        )
+    share = limit / esr if esr else 1.0
+    if share < MOSTLY_NOISE:
+        return why
+    return why + (
+        f" About {min(share, 1):.0%} of this error is the noise of the recording itself, which no model repeats and none "
+        "should: what is heard then is the device’s own hiss missing."
+    )
 
 
 def measures_of(runs: Sequence[RunResult]) -> list[Measure]:

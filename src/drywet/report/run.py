@@ -8,7 +8,7 @@ from drywet.report.clip import ClipPictures, picture_clip
 from drywet.report.figures import draw_loss_curves
 from drywet.report.listening import Audio, Choice, build_desk
 from drywet.report.page import Page, Picture, flatten
-from drywet.report.panel import measures_of, panel_lines
+from drywet.report.panel import disagreement, measures_of, panel_lines
 from drywet.report.probes import picture_probes, read_probes
 from drywet.report.waveforms import load_clip
 
@@ -63,6 +63,7 @@ def build_run_report(run_folder: Path | str, out: Path | str | None = None, audi
         loss=loss,
         heard=heard,
         panel=panel_lines(run.clips),
+        disagreement=disagreement(run.clips),
         measures=measures_of([run]),
         probes=probes and picture_probes(page, probes),
         settings=flatten(run.settings),

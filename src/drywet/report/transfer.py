@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from drywet.dataset.pair import loudest
 from drywet.report.style import NARROW, SIGNAL_COLOURS, WIDE, new_figure
-from drywet.report.waveforms import Waveforms, loudest
+from drywet.report.waveforms import Waveforms
 
 _NOTE_S = 0.025  # two periods of the low E string
 _FRAME_S = 0.02

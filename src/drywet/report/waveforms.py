@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from drywet import audio
 from drywet.analysis import ClipScore
-from drywet.dataset.pair import Pair, take_out_latency
+from drywet.dataset.pair import Pair, loudest, take_out_latency
 from drywet.errors import AudioFileError, SignalError
 from drywet.report.style import NARROW, SIGNAL_COLOURS, WIDE, new_figure
 
@@ -69,12 +69,6 @@ def load_clip(score: ClipScore) -> Waveforms:
     if len(set(lengths.values())) > 1 or not lengths["wet"]:
         raise AudioFileError(f"clip {score.clip!r}: lengths disagree, in samples: {lengths}")
     return Waveforms(**signals, sample_rate=rates["wet"])
-
-
-def loudest(signal: np.ndarray, length: int) -> int:
-    """Where the ``length`` samples with the most energy begin."""
-    energy = np.concatenate([[0.0], np.cumsum(np.square(signal, dtype=np.float64))])
-    return int(np.argmax(energy[length:] - energy[:-length])) if 0 < length < len(signal) else 0
 
 
 def draw_waveforms(waves: Waveforms, *, narrow: bool = False) -> Figure:
