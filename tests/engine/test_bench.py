@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drywet.cli import app
-from drywet.engine.bench import Timing, bench, smallest_block
+from drywet.engine.bench import Timing, bench, first_block, smallest_block
 from drywet.engine.kernels import Compiled, compiled
 from drywet.engine.typical import TYPICAL
 from drywet.errors import ModelFileError, SettingsError
@@ -51,6 +51,16 @@ def test_a_millisecond_a_block_is_measured_as_at_least_that():
     assert found.blocks >= 100
 
 
+def test_the_first_block_counts_from_loading_on():
+    def load():
+        time.sleep(2e-3)
+        return Sleeper()
+
+    effect, seconds = first_block(load)
+    assert isinstance(effect, Sleeper)
+    assert seconds >= 3e-3  # two for loading, one for the block
+
+
 def test_a_size_is_playable_when_all_larger_ones_are():
     early, late = timing(16, 900.0), timing(64, 100.0)
     assert smallest_block([early, late, timing(256, 100.0)]) == 64
@@ -73,6 +83,7 @@ def test_the_command_measures_a_file_at_the_given_block_sizes():
     done = CliRunner().invoke(app, [*given, "--json"])
     (row,) = json.loads(done.stdout)
     assert [one["block_size"] for one in row["timings"]] == [16, 64]
+    assert row["first_block_seconds"] > 0
     for one in row["timings"]:
         assert one["times_real_time"] == pytest.approx(1e9 / (one["ns_per_sample"] * row["sample_rate"]))
     assert "linear_32.nam" in CliRunner().invoke(app, given).stdout

@@ -62,6 +62,14 @@ def bench(effect: Effect, block_sizes: Sequence[int] = BLOCK_SIZES, seconds: flo
     return [_time(effect, size, seconds) for size in block_sizes]
 
 
+def first_block(load: Callable[[], Any], block_size: int = 64) -> tuple[Any, float]:
+    """The Effect that ``load`` brings, and the seconds until its first block of silence is out."""
+    start = time.perf_counter()
+    effect = load()
+    _player(effect, np.zeros(block_size, np.float32))()
+    return effect, time.perf_counter() - start
+
+
 def smallest_block(timings: Sequence[Timing]) -> int | None:
     """The smallest block size from which on all larger ones can be played; None if the largest one cannot."""
     found = None

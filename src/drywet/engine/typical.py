@@ -12,6 +12,7 @@ from drywet.engine.linear import Linear
 from drywet.engine.recurrent import GATES, CellLayer, Recurrent
 from drywet.engine.state_space import StateSpace
 from drywet.engine.wavenet import Layer, LayerArray, WaveNet
+from drywet.engine.window_lstm import WindowLSTM
 
 _TO_512 = tuple(2**n for n in range(10))
 _RNG = np.random.default_rng(0)
@@ -28,6 +29,11 @@ def recurrent(cell: str, units: int) -> Recurrent:
     bias, second = _random(rows, inputs=units), _random(rows, inputs=units)
     layer = CellLayer(cell, _random(rows, 1, inputs=units), _random(rows, units), bias, second, zeros, zeros)
     return Recurrent((layer,), _random(units), 0.1)
+
+
+def window_lstm(units: int, context: int) -> WindowLSTM:
+    """As the published study's: 64 or 96 units over 44, 66 or 88 samples."""
+    return WindowLSTM(recurrent("lstm", units), context)
 
 
 def wavenet(channels: tuple[int, ...], dilations: tuple[tuple[int, ...], ...]) -> WaveNet:
@@ -87,6 +93,9 @@ TYPICAL: dict[str, Callable[[], Network]] = {
     "gru-40": lambda: recurrent("gru", 40),
     "gru-64": lambda: recurrent("gru", 64),
     "gru-96": lambda: recurrent("gru", 96),
+    "window lstm-16, 44 samples": lambda: window_lstm(16, 44),
+    "window lstm-64, 44 samples": lambda: window_lstm(64, 44),
+    "window lstm-64, 88 samples": lambda: window_lstm(64, 88),
     "wavenet standard": lambda: wavenet((16, 8), (_TO_512, _TO_512)),
     "wavenet nano": lambda: wavenet((4, 2), (_TO_512[:7], (*_TO_512[7:], *_TO_512))),
     "convnet-16": lambda: convnet(16),
