@@ -48,6 +48,13 @@ def test_what_is_not_usable_leaves_with_3_and_says_why(folder):
     assert (folder / "p.png").is_file()
 
 
+def test_a_picture_of_the_user_is_not_written_over(folder, tmp_path):
+    (tmp_path / "pedal.png").write_bytes(b"a photograph")
+    pair = [folder / "pairs" / role / "riff.wav" for role in ("dry", "wet")]
+    assert "exists; add --force" in drywet("check", *pair, "--picture", "pedal.png", cwd=tmp_path, status=4).stderr
+    assert (tmp_path / "pedal.png").read_bytes() == b"a photograph"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -71,6 +71,14 @@ def test_a_signal_is_made_and_explains_itself(drywet, tmp_path):
     assert "which no model can predict" in table
 
 
+def test_a_signal_is_not_written_over_a_take_without_force(drywet, tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"a take")
+    assert "exists; add --force" in drywet("signal", "make", "a.wav", "--seconds", 20, cwd=tmp_path, status=4).err
+    assert (tmp_path / "a.wav").read_bytes() == b"a take"
+    drywet("signal", "make", "a.wav", "--seconds", 20, "--force", cwd=tmp_path)
+    assert soundfile.info(tmp_path / "a.wav").duration == 20.0
+
+
 def test_a_signal_of_somebody_else_is_said_to_be_that(drywet, takes):
     assert "not made by drywet" in drywet("signal", "show", "riff.wav", cwd=takes).out
     assert json.loads(drywet("signal", "show", "riff.wav", "--json", cwd=takes).out)["kind"] is None

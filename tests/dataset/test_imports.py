@@ -34,6 +34,15 @@ def test_the_sides_of_a_stereo_file_become_dry_and_wet_sample_by_sample(tmp_path
     assert (tmp_path / "take 1.wav").read_bytes() == before
 
 
+def test_sides_are_not_written_over_files_that_are_there(tmp_path, dry):
+    soundfile.write(tmp_path / "take.wav", np.stack([np.tanh(4 * dry), dry], axis=1), RATE)
+    (tmp_path / "ds" / "dry").mkdir(parents=True)
+    (tmp_path / "ds" / "dry" / "take.wav").write_bytes(b"another take")
+    with pytest.raises(DatasetError, match="take.wav: is there already"):
+        import_stereo(tmp_path / "take.wav", tmp_path / "ds", "test", {})
+    assert (tmp_path / "ds" / "dry" / "take.wav").read_bytes() == b"another take"
+
+
 @pytest.mark.parametrize(
     ("channels", "message"), [(1, "has 1 channel, 2 are needed"), (4, "has 4 channels, 2 are needed")]
 )

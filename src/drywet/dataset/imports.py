@@ -79,12 +79,12 @@ def import_stereo(
             "added with `drywet dataset add`"
         )
     name = file_name(path.stem)
-    sides = {}
-    for side in ("dry", "wet"):
+    sides = {side: folder / side / f"{name}.wav" for side in ("dry", "wet")}
+    for target in sides.values():
+        if target.exists():
+            raise DatasetError(f"{target}: is there already; choose another folder, or move it away")
+    for side in sides:
         samples, _ = audio.read(path, channel=0 if side == left else 1)
-        sides[side] = folder / side / f"{name}.wav"
-        if sides[side].exists():
-            raise DatasetError(f"{sides[side]}: is there already; choose another folder, or move it away")
         audio.write(sides[side], samples, rate, subtype="PCM_24" if subtype in WITHIN_24_BIT else "FLOAT")
     load_pair(sides["dry"], sides["wet"])
     recording = _recording(folder, name, role, sides["dry"], sides["wet"], controls or {})
