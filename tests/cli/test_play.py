@@ -30,9 +30,9 @@ def view(**changed):
     return View(**usual | changed)
 
 
-def shown(view, width=80):
+def shown(view, width=80, measured_ms=None):
     console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, closed with the process
-    console.print(play_screen.screen(view, "Scarlett 2i2 USB (ALSA), 48000 Hz, blocks of 64"))
+    console.print(play_screen.screen(view, "Scarlett 2i2 USB (ALSA), out 1 and 2, in 1", measured_ms))
     return console.export_text().splitlines()
 
 
@@ -71,20 +71,30 @@ def test_knobs_show_the_clock_face_and_those_of_other_models_say_so():
 
 
 def test_latency_is_summed_and_a_measured_one_is_preferred():
-    assert play_screen.latency(5.3, 1.4) == "latency 6.7 ms: 5.3 in and out (as the driver says), 1.4 in the model"
+    assert play_screen.latency(5.3, 1.4) == "latency 6.7 ms: in and out 5.3 (as the driver says), model 1.4"
     measured = play_screen.latency(5.3, 1.4, 6.6)
-    assert measured == "latency 8.0 ms: 6.6 in and out (measured; the driver says 5.3), 1.4 in the model"
+    assert measured == "latency 8.0 ms: in and out 6.6 (measured; the driver says 5.3), model 1.4"
 
 
-def test_the_screen_fits_80_columns_and_is_cut_rather_than_folded_below():
+@pytest.mark.parametrize("helping", [False, True])
+def test_the_screen_fits_80_columns_and_24_lines_and_is_cut_rather_than_folded_below(helping):
     full = view(
         output=Meter(0, 0, 123456), input=Meter(0, 0, 123456), load=2.5, worst_load=99.0, xruns=99999, input_db=-40,
-        output_db=-60, helping=True, knobs=(Knob("an uncommonly long name of a knob", 1.0, False, 127),),
+        output_db=-60, driver_ms=99.9, model_ms=99.9, helping=helping,
+        knobs=(Knob("an uncommonly long name of a knob", 1.0, False, 127),),
     )  # fmt: skip
-    lines = shown(full)
+    lines = shown(full, measured_ms=99.9)
     assert max(map(len, lines)) <= 80
-    assert "…" not in "".join(lines)
+    assert len(lines) < 24
+    cut = [line for line in lines if "…" in line]
+    assert all("an uncommonly lo…" in line for line in cut)
     assert len(shown(full, width=40)) == len(lines)
+
+
+def test_names_in_a_stranger_s_file_cannot_steer_the_terminal():
+    text = "\n".join(shown(view(models=("a\x1b[2Jb",), chosen=0, knobs=(Knob("\x1b[31mred", 0.5, True, None),))))
+    assert "\x1b" not in text
+    assert "a?[2Jb" in text
 
 
 def test_help_lists_every_key():
@@ -150,6 +160,7 @@ def test_a_loop_needs_no_input(stream):
         ([GOLDEN, GOLDEN], SettingsError, "given 2 times"),
         ([GOLDEN, "--output-db", "30"], SettingsError, "--output-db 30: is from -60 to 12 dB"),
         ([GOLDEN, "--knob", "drive=3:00"], SettingsError, "no knob named 'drive'"),
+        ([GOLDEN, "--cc", "drive=3"], SettingsError, "no MIDI input is named"),
         ([GOLDEN, "--cc", "drive"], SettingsError, "write it as knob=controller"),
         ([GOLDEN, "--sample-rate", "44100"], LiveError, "was made for 48000 Hz, --sample-rate says 44100 Hz"),
         ([GOLDEN, "--loop", "missing.wav"], AudioFileError, "missing.wav"),

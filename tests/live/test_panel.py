@@ -82,8 +82,9 @@ def test_the_loop_and_the_live_input_are_switched_only_where_both_are(desk):
 
 
 def test_without_knobs_the_arrows_do_nothing():
-    panel = Panel(FakeDesk(models(a=[])))
-    press(panel, keys.UP, keys.DOWN, keys.LEFT, "L")
+    panel = Panel(FakeDesk(models(a=[])), {})
+    for key in (keys.UP, keys.DOWN, keys.LEFT, "L"):
+        press(panel, key)
     assert not panel.learning
     assert "no knob" in panel.news
 
@@ -149,6 +150,13 @@ def test_a_controller_with_a_use_of_its_own_can_be_learned(panel):
     press(panel, "L")
     assert cc(panel, 64, 127).knobs["tone"] == 1
     assert not panel.desk.bypassed
+
+
+def test_without_midi_there_is_nothing_to_learn_from(desk):
+    panel = Panel(desk)
+    press(panel, "L")
+    assert not panel.learning
+    assert "--midi" in panel.news
 
 
 def test_learning_can_be_given_up(panel):

@@ -82,17 +82,19 @@ def play(
     ):
         if not lowest <= level <= highest:
             raise SettingsError(f"{option} {level:g}: is from {lowest:g} to {highest:g} dB")
-    knobs, controllers = common.parse_knobs(knob), _controllers(cc)
+    knobs, wanted = common.parse_knobs(knob), _controllers(cc)
+    if wanted and not midi:
+        raise SettingsError("--cc: no MIDI input is named; --midi NAME names one, and --midi list lists them")
     server = rate_and_block(interface) if backend == "jack" or (backend is None and not interface) else None
     backend = backend or ("jack" if server else "portaudio")
     rate, block_size = server or (USUAL_RATE, block or USUAL_BLOCK)
     playables = load_models(models, sample_rate, rate, oversampling, common.stderr.print)
     rate = next(iter(playables.values())).sample_rate
+    desk = Desk(playables, rate, loop=_loop(loop, rate), report=common.stderr.print)
     for remark in slow_models(playables, block_size):
         common.stderr.print(f"warning: {remark}")
-    desk = Desk(playables, rate, loop=_loop(loop, rate), report=common.stderr.print)
     _set_up(desk, knobs, input_db, output_db, loops=loop is not None)
-    controllers = assign(list(desk.knobs), controllers)
+    controllers = assign(list(desk.knobs), wanted) if midi else None
     record = [common.parse_channel(input_channel or "1")] if input_channel or not loop else []
     channels = [common.parse_channel(name) for name in play_channel.split(",")]
 
@@ -100,8 +102,8 @@ def play(
         return open_stream(desk, backend, interface, channels, record, block)
 
     with ExitStack() as stack:
-        stopped = stack.enter_context(_ended_by_signals())
         measured_ms = _measure(start, rate) if measure_latency else None
+        stopped = stack.enter_context(_ended_by_signals())
         heard = MidiInput(midi, jack=backend == "jack") if midi else None
         if heard:
             stack.callback(heard.close)
@@ -113,7 +115,7 @@ def play(
         before = session.settings()
         show = stack.enter_context(_shown(stream.description, measured_ms))
         summary = session.run(seconds, show, stopped)
-    _report(summary, measured_ms, json_)
+    _report(summary, {"measured_ms": measured_ms, "stream": stream.description, "sample_rate": rate}, json_)
     if session.settings() != before:
         common.stderr.print(f"as you left it: {session.settings()}")
 
@@ -214,7 +216,7 @@ def _shown(about: str, measured_ms: float | None) -> "Iterator[Callable[[View], 
     yield show
 
 
-def _report(summary: "Summary", measured_ms: float | None, as_json: bool) -> None:
+def _report(summary: "Summary", about: dict[str, Any], as_json: bool) -> None:
     from drywet.cli.play_screen import last_line
 
     if summary.unwell:
@@ -223,6 +225,6 @@ def _report(summary: "Summary", measured_ms: float | None, as_json: bool) -> Non
             "put to rest"
         )
     if as_json:
-        common.print_json({**summary.as_json(), "measured_ms": measured_ms})
+        common.print_json(summary.as_json() | about)
     else:
         common.stdout.print(last_line(summary))

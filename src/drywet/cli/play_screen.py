@@ -10,9 +10,11 @@ from drywet import controls
 from drywet.live.meters import Meter
 from drywet.live.panel import KEYS
 from drywet.live.session import Knob, Summary, View
+from drywet.text import one_line
 
 METER_DB = 60.0  # from the left end of a meter to full scale
 METER_WIDTH, KNOB_WIDTH = 40, 21
+NAME_WIDTH, KNOB_NAME_WIDTH = 40, 17
 HOT_DBFS, NEARLY_DBFS = -3.0, -12.0  # from where a meter is red, yellow
 HIGH_LOAD = 0.8  # from where it is red: the rest is for the system
 KEY_LINE = "space bypass  tab model  ↑↓ knob  ←→ turn  +- level  [] input  h help  q end"
@@ -28,18 +30,13 @@ def screen(view: View, about: str, measured_ms: float | None = None) -> Group:
         _load(view),
         Text(f" {latency(view.driver_ms, view.model_ms, measured_ms)}", style="dim"),
         Text(),
-        _models(view),
-        Text(),
-        *_knobs(view),
     ]
-    if view.news:
-        lines.append(Text(f" {view.news}", style="bold yellow"))
-    else:
-        lines.append(_states(view))
-    lines += list(_help()) if view.helping else [Text(f" {KEY_LINE}", style="dim")]
-    for line in lines:
-        line.no_wrap, line.overflow = True, "ellipsis"
-    lines[7].no_wrap = False  # many models go on in the next line
+    models = _models(view)
+    lines += _help() if view.helping else [models, Text(), *_knobs(view)]
+    lines.append(Text(f" {view.news}", style="bold yellow") if view.news else _states(view))
+    lines += [] if view.helping else [Text(f" {KEY_LINE}", style="dim")]
+    for each in lines:
+        each.no_wrap, each.overflow = each is not models, "ellipsis"  # many models go on in the next line
     return Group(*lines)
 
 
@@ -67,14 +64,12 @@ def last_line(summary: Summary) -> str:
 
 
 def latency(driver_ms: float, model_ms: float, measured_ms: float | None = None) -> str:
-    """``latency 6.7 ms: 5.3 in and out (as the driver says), 1.4 in the model``."""
+    """``latency 6.7 ms: in and out 5.3 (as the driver says), model 1.4``."""
     if measured_ms is None:
         interface_ms, how = driver_ms, "as the driver says"
     else:
         interface_ms, how = measured_ms, f"measured; the driver says {driver_ms:.1f}"
-    return (
-        f"latency {interface_ms + model_ms:.1f} ms: {interface_ms:.1f} in and out ({how}), {model_ms:.1f} in the model"
-    )
+    return f"latency {interface_ms + model_ms:.1f} ms: in and out {interface_ms:.1f} ({how}), model {model_ms:.1f}"
 
 
 def _meter(name: str, meter: Meter, gain_db: float) -> Text:
@@ -106,7 +101,7 @@ def _load(view: View) -> Text:
 def _models(view: View) -> Text:
     text = Text(" ")
     for index, name in enumerate(view.models):
-        text.append(f" {index + 1} {name} ", "bold reverse" if index == view.chosen else "")
+        text.append(f" {index + 1} {one_line(name, NAME_WIDTH)} ", "bold reverse" if index == view.chosen else "")
         text.append(" ")
     return text
 
@@ -127,7 +122,7 @@ def _words(view: View) -> list[tuple[str, bool]]:
 def _knobs(view: View) -> Iterator[Text]:
     widest = max((len(knob.name) for knob in view.knobs), default=0)
     for knob in view.knobs:
-        yield _knob(knob, min(widest, 17), knob.name == view.selected)
+        yield _knob(knob, min(widest, KNOB_NAME_WIDTH), knob.name == view.selected)
     if view.knobs:
         yield Text()
 
@@ -135,7 +130,9 @@ def _knobs(view: View) -> Iterator[Text]:
 def _knob(knob: Knob, width: int, selected: bool) -> Text:
     place = round(knob.position * (KNOB_WIDTH - 1))
     way = "━" * place + "●" + "─" * (KNOB_WIDTH - 1 - place)
-    text = Text(f" {'▸' if selected else ' '} {knob.name[:width]:<{width}}  {way}  {controls.clock(knob.position):>5}")
+    text = Text(
+        f" {'▸' if selected else ' '} {one_line(knob.name, width):<{width}}  {way}  {controls.clock(knob.position):>5}"
+    )
     if knob.controller is not None:
         text.append(f"   CC {knob.controller}", "dim")
     text.stylize("bold" if selected else "")

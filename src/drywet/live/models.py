@@ -63,25 +63,34 @@ def load_models(
     rate = sample_rate or next(iter(rates.values()), circuit_rate)
     models: dict[str, Playable] = {}
     for name, text in zip(names, given, strict=True):
-        models[name] = files[name] if name in files else _circuit(text, rate, oversampling)
+        models[name] = files[name] if name in files else _circuit(text, rate, oversampling, report)
     return models
 
 
 def slow_models(models: Mapping[str, Any], block_size: int) -> list[str]:
-    """A sentence on each model that takes more of a block's time than :data:`HIGH_LOAD`, measured here and now."""
-    found = []
+    """A sentence on each model that takes more of a block's time than :data:`HIGH_LOAD`, measured here and now.
+
+    And one if two of them together take more than there is: while one follows the other both play.
+    """
     size = min(block_size, BENCH_BLOCK)
+    loads = {}
     for name, model in models.items():
         (timing,) = bench(model, [size], BENCH_SECONDS)
         model.reset()
-        load = 1 / timing.times_real_time
-        if load > HIGH_LOAD:
-            found.append(
-                f"{name} needs {100 * load:.0f} % of the time there is ({timing.times_real_time:.2g} times real time, in "
-                f"blocks of {size} samples, above {100 * HIGH_LOAD:.0f} %): the sound will break up. Close other programs, "
-                "take a smaller model (`drywet bench` compares them, `drywet distill` makes one), or a lower --oversampling "
-                "of a circuit"
-            )
+        loads[name] = 1 / timing.times_real_time
+    found = [
+        f"{name} needs {100 * load:.0f} % of the time there is ({1 / load:.2g} times real time, in blocks of {size} samples; "
+        f"above {100 * HIGH_LOAD:.0f} % the sound breaks up). Close other programs, take a smaller model (`drywet bench` "
+        "compares them, `drywet distill` makes one), or give a circuit a lower --oversampling"
+        for name, load in loads.items()
+        if load > HIGH_LOAD
+    ]
+    second, first = sorted(loads, key=lambda name: loads[name])[-2:] if len(loads) > 1 else ("", "")
+    if not found and first and loads[first] + loads[second] > 1:
+        found.append(
+            f"{first} and {second} together need {100 * (loads[first] + loads[second]):.0f} % of the time there is: sound may "
+            "break up for a moment when one follows the other"
+        )
     return found
 
 
@@ -98,11 +107,12 @@ def _is_circuit(text: str) -> bool:
     return path.suffix.lower() in NETLISTS
 
 
-def _circuit(text: str, sample_rate: int, oversampling: int | None) -> Playable:
+def _circuit(text: str, sample_rate: int, oversampling: int | None, report: Callable[[str], None]) -> Playable:
     from drywet.circuits import load as load_circuit
     from drywet.live.circuit import LIVE_OVERSAMPLING, PlayableCircuit
 
-    return PlayableCircuit(load_circuit(text, sample_rate=sample_rate, oversampling=oversampling or LIVE_OVERSAMPLING))
+    circuit = load_circuit(text, sample_rate=sample_rate, oversampling=oversampling or LIVE_OVERSAMPLING)
+    return PlayableCircuit(circuit, report)
 
 
 def _short(given: Sequence[str]) -> list[str]:

@@ -43,8 +43,8 @@ class Panel:
     Parameters
     ----------
     desk : Desk
-    controllers : mapping of knob to MIDI controller
-        See :func:`assign`.
+    controllers : mapping of knob to MIDI controller, optional
+        See :func:`assign`. Without it there is no MIDI.
     live_input : bool
         Whether an input is open that the loop can give way to.
     clear : callable
@@ -69,6 +69,7 @@ class Panel:
     ):
         self.desk = desk
         self.controllers = dict(controllers or {})
+        self._has_midi = controllers is not None
         self.selected = next(iter(desk.knobs), "")
         self.learning = self.helping = self.ended = False
         self._has_loop, self._has_input = desk.looping, live_input
@@ -177,7 +178,12 @@ class Panel:
         self.desk.input_db = _within(level_db, INPUT_DB)
 
     def _learn(self) -> None:
-        self.learning = bool(self.selected) and not self.learning
+        if not self._has_midi:
+            self._tell("no MIDI input is open; begin with --midi NAME")
+        elif self.selected:
+            self.learning = not self.learning
+        else:
+            self._tell("there is no knob to turn")
 
     def _help(self) -> None:
         self.helping = not self.helping

@@ -92,6 +92,7 @@ class Session:
     messages : callable
         Gives the MIDI messages that came since it was last called.
     controllers : mapping of knob to MIDI controller, optional
+        Without it there is no MIDI.
     live_input : bool
         Whether an input is open.
     """
