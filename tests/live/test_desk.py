@@ -410,7 +410,7 @@ def test_broken_input_counts_as_silence_and_does_not_stay_in_the_model():
 
 
 def test_what_cannot_be_played_is_refused_with_what_to_do():
-    with pytest.raises(LiveError, match=r"b is made for 44100 Hz.*run at 48000 Hz.*one rate together"):
+    with pytest.raises(LiveError, match=r"b is made for 44100 Hz.*played at 48000 Hz.*one rate together"):
         Desk({"a": gain(1.0), "b": gain(1.0, 44_100)}, RATE)
     with pytest.raises(LiveError, match="17 models: 1 to 16"):
         Desk({str(n): gain(1.0) for n in range(17)}, RATE)

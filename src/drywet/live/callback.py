@@ -44,9 +44,9 @@ def jack_shutdown(status, reason, desk):
     record = carray(desk, (1,))[0]
     text = carray(reason, (REASON,), np.uint8)
     for n in range(REASON - 1):  # the last one stays zero
+        record.reason[n] = text[n]
         if text[n] == 0:
             break
-        record.reason[n] = text[n]
     record.gone = 1
 
 

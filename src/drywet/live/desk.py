@@ -114,11 +114,12 @@ class Desk:
         for name, effect in effects.items():
             if effect.sample_rate != sample_rate:
                 raise LiveError(
-                    f"{name} is made for {effect.sample_rate} Hz, the others and the interface run at {sample_rate} Hz: "
-                    "nothing is resampled while playing. Play models of one rate together"
+                    f"{name} is made for {effect.sample_rate} Hz, and is to be played at {sample_rate} Hz; nothing is "
+                    "resampled while playing. Play models of one rate together, at that rate"
                 )
-        if loop is not None and (np.ndim(loop) != 1 or len(loop) == 0 or not np.isfinite(loop).all()):
-            raise SignalError(f"a loop is a finite signal of shape (T,), T >= 1; this one has shape {np.shape(loop)}")
+        loop = None if loop is None else np.array(loop, np.float32)
+        if loop is not None and (loop.ndim != 1 or len(loop) == 0 or not np.isfinite(loop).all()):
+            raise SignalError(f"a loop is a finite signal of shape (T,), T >= 1; this one has shape {loop.shape}")
         if not in_cache():
             report("compiling what plays in the audio thread, once on this machine; some seconds")
         self.names, self.sample_rate = list(effects), sample_rate
@@ -130,7 +131,7 @@ class Desk:
         self._positions = dict(self._targets)
         self._asked_in = 0  # block in which another model was last asked for
         self._used = {0}  # models that are not at rest, or may not be
-        self._seen = self._seen_totals = None  # type: Any
+        self._seen, self._seen_totals = 0, np.zeros(3, np.int64)  # blocks and counts at the last look at the meters
         self._build(loop, largest_block)
 
     def _build(self, loop: np.ndarray | None, largest_block: int) -> None:
@@ -150,8 +151,8 @@ class Desk:
             self._kept.append(aligned(largest_block))
             record[name] = self._kept[-1].ctypes.data
         if loop is not None:
-            self._kept.append(np.array(loop, np.float32))
-            record.loop, record.loop_length = self._kept[-1].ctypes.data, len(loop)
+            self._kept.append(loop)
+            record.loop, record.loop_length = loop.ctypes.data, len(loop)
         record.input_gain = record.output_gain = 1.0
         record.coming = -1
         record.run_in_length = round(RUN_IN_SECONDS * self.sample_rate)
@@ -165,7 +166,6 @@ class Desk:
             self.address + r.DESK.fields["time"][1]  # type: ignore[index]
         )
         self._run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(int(record.run))
-        self._seen, self._seen_totals = 0, self._totals()
 
     @property
     def address(self) -> int:

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from drywet.errors import CaptureError, LiveError, SettingsError
 from drywet.interfaces import BACKENDS, Channel
-from drywet.live.callback import CHANNELS
 from drywet.live.desk import Desk
+from drywet.live.record import CHANNELS
 
 START_SECONDS = 3.0  # until the first block; some interfaces take a second to wake up
 STALL_SECONDS = 2.0  # without a block; the longest block there is lasts a fifth of a second
