@@ -165,6 +165,12 @@ def test_a_container_stays_one_for_nam_and_its_largest_or_chosen_size_goes_elsew
     assert read(small.path).architecture == "WaveNet"
 
 
+@pytest.mark.parametrize("option", [{"size": 0.5}, {"linear_order": "trainer"}])
+def test_an_option_that_says_nothing_about_a_file_is_refused(option, tmp_path):
+    with pytest.raises(SettingsError, match="leave --"):
+        export(GOLDEN / "nam/lstm_h8.nam", "numpy", tmp_path / "x.safetensors", **option)
+
+
 def test_a_file_is_explained_in_plain_words():
     facts = dict(explain(read(GOLDEN / "nam/container_a2.nam")).lines)
     assert facts["size"] == f"{1871 + 12146} weights"

@@ -65,12 +65,12 @@ def difference(model, content, dry, knobs):
     return np.abs(wet - render(TrainedEffect(model, RATE), dry, knobs))[700:].max()
 
 
-@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_that_is_read_back_sounds_as_the_model_or_the_format_refuses(name, family, noise):
     model, chosen = small_model(family), FORMATS[name]
     if family not in HOLDS[name]:
-        with pytest.raises(ExportError, match=r"drywet distill|numpy and c|Train the lstm family"):
+        with pytest.raises(ExportError, match=rf"distill .* --for {name}|numpy and c|Train the lstm family"):
             chosen.fit(network_of(model))
         return
     content = chosen.write(chosen.fit(network_of(model)), About(RATE, settle=0))

@@ -125,6 +125,9 @@ def onnx_that_grows():
         (safetensors_of_one_place(2000), "the tensor before it ends"),
         (grouped_wavenet(), "weights"),
         (onnx_that_grows(), "all results together"),
+        ((b"/* drywet network " + b"0" * 64 + b" {") * 100_000, "without drywet's description"),
+        (b"static const float " * 500_000, "no model file"),
+        (b"/* x */" + b"static const float a[9] = {0.0f," * 100_000, "without drywet's description"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_refused_with_its_reason(content, complaint):

@@ -23,7 +23,15 @@ from drywet.export.about import About, Labels
 from drywet.export.changes import frozen
 from drywet.export.formats import RATES, Format, format_named, rate_note, refuse_knobs
 from drywet.export.players import Verdict, players
-from drywet.export.proof import LARGEST_DIFFERENCE, loudness_and_gain, passage, played
+from drywet.export.proof import (
+    LARGEST_DIFFERENCE,
+    MOST_WORK,
+    SECONDS,
+    SHORTEST,
+    loudness_and_gain,
+    passage,
+    played,
+)
 from drywet.text import one_line
 
 POSITIONS = (0.2, 0.8)  # of all knobs left, at which the file is compared
@@ -103,7 +111,13 @@ def export(
         raise SettingsError(f"{out}: is the file that is read; choose another name for the result")
     _refuse_overwriting(out, golden, force)
     file = read(source, linear_order)
+    if linear_order != "engine" and file.architecture != "Linear":
+        raise SettingsError(
+            f"{source}: holds no filter of a .nam file that could be turned round; leave --reversed out"
+        )
     if size is not None:
+        if not file.sizes:
+            raise SettingsError(f"{source}: has one size only; leave --size out")
         file = file.at_size(size)
     effect: Effect | None = None
     if file.format == "drywet":
@@ -158,7 +172,7 @@ def write_model(
     files.write_bytes(out, content)
     files.write_json(beside(out, "proof.json"), result.as_json() | {"path": out.name, "sha256": files.sha256(out)})
     if golden:
-        dry = passage(file.sample_rate)
+        dry = _test_signal(file)
         audio.write(beside(out, "golden-in.wav"), dry, file.sample_rate, subtype="FLOAT")
         audio.write(beside(out, "golden-out.wav"), proof.wet, file.sample_rate, subtype="FLOAT")
     return result
@@ -237,11 +251,17 @@ class _Proof:
     wet: np.ndarray  # what the file plays, (T,)
 
 
+def _test_signal(file: ModelFile) -> np.ndarray:
+    """The passage, shorter for a model that would take the plain networks, which prove it, more than some seconds."""
+    share = MOST_WORK / max(1, file.network.cost() * file.sample_rate)
+    return passage(file.sample_rate) if share >= SECONDS else passage(file.sample_rate, max(share, SHORTEST))
+
+
 def _prove(
     content: bytes, chosen: Format, left: tuple[str, ...], file: ModelFile, effect: Effect, stood: dict[str, float]
 ) -> _Proof:
     """Compare what ``content`` plays with ``effect``, at several positions of the knobs that are ``left``, and in all sizes."""
-    dry = passage(file.sample_rate)
+    dry = _test_signal(file)
     try:
         back = read_bytes(content, f"the {chosen.name} file that was written")
     except ModelFileError as error:

@@ -24,7 +24,11 @@ ACTIVATIONS = (
     "Tanh", "Hardtanh", "Fasttanh", "ReLU", "LeakyReLU", "PReLU", "Sigmoid", "SiLU", "Hardswish", "LeakyHardtanh", "Softsign"
 )  # fmt: skip
 ELSEWHERE = "The formats onnx and numpy hold it"
-INSTEAD = "drywet distill trains an LSTM or WaveNet on what this model plays: drywet distill RUN --to lstm-24 --for nam"
+
+
+def instead(format: str) -> str:
+    """What a player without a place for a model's family can have."""
+    return f"An LSTM that is trained on what this model plays fits: drywet distill RUN --to lstm-24 --for {format}"
 
 
 def fit(network: Network) -> Network:
@@ -38,7 +42,7 @@ def fit(network: Network) -> Network:
     if isinstance(network, Recurrent):
         if network.cell != "lstm":
             raise ExportError(
-                f"a .nam file has no {network.cell.upper()}; the formats aidax and rtneural do. {INSTEAD}"
+                f"a .nam file has no {network.cell.upper()}; the formats aidax and rtneural do. {instead('nam')}"
             )
         if len({layer.units for layer in network.layers}) > 1:
             raise ExportError(f"a .nam file has LSTM layers of one size only. {ELSEWHERE}")
@@ -51,7 +55,7 @@ def fit(network: Network) -> Network:
     if isinstance(network, Stack) and _is_convnet(network):
         return network
     raise ExportError(
-        f"a .nam file cannot hold this: {network.describe()}. The formats numpy and c do, and mostly onnx. {INSTEAD}"
+        f"a .nam file cannot hold this: {network.describe()}. numpy holds every model, onnx and c nearly all. {instead('nam')}"
     )
 
 

@@ -12,7 +12,8 @@ from drywet.engine import EngineEffect
 
 LARGEST_DIFFERENCE = 1e-4  # of full scale, or of the peak where that is higher; a file that differs more is not kept
 LOUDNESS_RMS = 0.178  # NAM's own passage has this RMS; it is not ours to ship
-SECONDS = 1.0
+SECONDS, SHORTEST = 1.0, 0.1
+MOST_WORK = 1e10  # multiplications, after which the signal becomes shorter: the plain networks make some 1e9 a second
 
 
 @cache

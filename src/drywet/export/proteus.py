@@ -10,7 +10,7 @@ from drywet.engine.recurrent import Recurrent
 from drywet.errors import ExportError
 from drywet.export.about import About
 from drywet.export.changes import dry_as_unit, padded
-from drywet.export.nam import INSTEAD
+from drywet.export.nam import instead
 from drywet.export.text import encode, numbers
 
 UNITS = 40
@@ -20,9 +20,8 @@ KNOBS = 1
 
 def fit(network: Network) -> Recurrent:
     """The network as Proteus plays it, less the dry signal that Proteus adds; ExportError if it cannot."""
-    instead = INSTEAD.replace("nam", "proteus")
     if not isinstance(network, Recurrent) or network.cell != "lstm":
-        raise ExportError(f"Proteus plays one LSTM, not this: {network.describe()}. {instead}")
+        raise ExportError(f"Proteus plays one LSTM, not this: {network.describe()}. {instead('proteus')}")
     if len(network.layers) > 1:
         raise ExportError(f"Proteus plays one layer, this model has {len(network.layers)}; the format nam holds it")
     if network.knobs > KNOBS:

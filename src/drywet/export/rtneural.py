@@ -16,7 +16,7 @@ from drywet.engine.recurrent import CellLayer, Recurrent
 from drywet.errors import ExportError
 from drywet.export.about import About
 from drywet.export.changes import dry_as_unit, padded
-from drywet.export.nam import ELSEWHERE, INSTEAD
+from drywet.export.nam import ELSEWHERE, instead
 from drywet.export.text import encode, numbers
 
 AIDAX_SIZES = (8, 12, 16, 20, 24, 32, 40, 64, 80)
@@ -49,7 +49,9 @@ def fit(network: Network) -> Network:
                 f"RTNeural plays layers one after another; a dry path around convolutions has no place there. {ELSEWHERE}"
             )
         return network
-    raise ExportError(f"RTNeural plays layers one after another, which this is not: {network.describe()}. {INSTEAD}")
+    raise ExportError(
+        f"RTNeural plays layers one after another, which this is not: {network.describe()}. {instead('rtneural')}"
+    )
 
 
 def write(network: Network, about: About) -> bytes:
@@ -61,9 +63,7 @@ def write(network: Network, about: About) -> bytes:
 def fit_aidax(network: Network) -> Recurrent:
     """The network in one of the sizes that AIDA-X is compiled for; ExportError if it fits none."""
     if not isinstance(network, Recurrent):
-        raise ExportError(
-            f"AIDA-X plays one LSTM or GRU, not this: {network.describe()}. {INSTEAD.replace('nam', 'aidax')}"
-        )
+        raise ExportError(f"AIDA-X plays one LSTM or GRU, not this: {network.describe()}. {instead('aidax')}")
     if len(network.layers) > 1:
         raise ExportError(
             f"AIDA-X plays one layer, this model has {len(network.layers)}; the formats nam (LSTM) and rtneural hold it"

@@ -19,7 +19,7 @@ from drywet.errors import ModelFileError
 
 # How an array (outputs, inputs, taps) or (taps,) lies in its table; without a word as numpy has it, row by row.
 TAPS_FIRST, REVERSED = "taps first", "reversed"
-_DESCRIPTION = re.compile(rb"/\* drywet network ([0-9a-f]{64}) (\{.*?\}) \*/", re.DOTALL)
+_MARK = re.compile(rb"/\* drywet network ([0-9a-f]{64}) ")  # and JSON to the comment's end
 _TABLE = re.compile(rb"static\s+const\s+float\s+(\w+)\s*\[\s*(\d{1,9})\s*\]\s*=\s*\{([^{}]*)\}\s*;", re.ASCII)
 _OTHER_SIGNS = re.compile(rb"[^0-9eE.+\-f,\s]")  # than those of literals such as -1.5e-05f
 _MOST_BYTES, _MOST_NUMBERS, _MOST_TABLES = 1 << 25, 1 << 20, 1 << 13
@@ -30,14 +30,14 @@ def with_description(code: str, description: str) -> bytes:
     inside = description.replace("/", "\\/")  # so that it cannot end the comment
     before, after = code.split("\0")
     whole = f"{before}/* drywet network {'0' * 64} {inside} */{after}".encode("ascii", "replace")
-    found = _DESCRIPTION.search(whole)
+    found = _MARK.search(whole)
     assert found
     return whole[: found.start(1)] + fingerprint(whole).encode() + whole[found.end(1) :]
 
 
 def fingerprint(content: bytes) -> str:
     """SHA-256 of a header without white space and without the fingerprint in it."""
-    found = _DESCRIPTION.search(content)
+    found = _MARK.search(content)
     if found:
         content = content[: found.start(1)] + content[found.end(1) :]
     return hashlib.sha256(content.translate(None, b" \t\r\n\v\f")).hexdigest()
@@ -52,13 +52,14 @@ def read_c_header(content: bytes, where: str) -> ModelFile:
     """The model in a header that ``drywet export --format c`` wrote."""
     if len(content) > _MOST_BYTES:
         raise ModelFileError(f"{where}: is {len(content)} bytes large, at most {_MOST_BYTES} are read")
-    found = _DESCRIPTION.search(content)
-    if not found:
+    found = _MARK.search(content)
+    end = content.find(b" */", found.end()) if found else -1
+    if not found or end < 0:
         raise ModelFileError(
             f"{where}: is C code without drywet's description of the model. Headers that drywet wrote before it added one, or "
             "other programs wrote, are not read: export the model again"
         )
-    root = parse(found[2], where)
+    root = parse(content[found.end() : end], where)
     tables = _tables(content, where)
     tensors = {name: _array(root["tensors"][name], tables) for name in root["tensors"].object()}
     test = root["self_test"]
