@@ -22,7 +22,7 @@ TAPS_FIRST, REVERSED = "taps first", "reversed"
 _MARK = re.compile(rb"/\* drywet network ([0-9a-f]{64}) ")  # and JSON to the comment's end
 _TABLE = re.compile(rb"static\s+const\s+float\s+(\w+)\s*\[\s*(\d{1,9})\s*\]\s*=\s*\{([^{}]*)\}\s*;", re.ASCII)
 _OTHER_SIGNS = re.compile(rb"[^0-9eE.+\-f,\s]")  # than those of literals such as -1.5e-05f
-_MOST_BYTES, _MOST_NUMBERS, _MOST_TABLES = 1 << 25, 1 << 20, 1 << 13
+_MOST_BYTES, _MOST_NUMBERS, _MOST_TABLES = 1 << 24, 1 << 20, 1 << 13
 
 
 def with_description(code: str, description: str) -> bytes:
