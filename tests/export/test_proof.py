@@ -27,5 +27,6 @@ def test_a_model_that_takes_more_work_is_proved_over_less_sound(most, samples, f
     export(filter_of_eight, "numpy", tmp_path / "x.safetensors", golden=True)
     dry, _ = audio.read(tmp_path / "x.safetensors.golden-in.wav")
     assert len(dry) == samples
-    assert np.abs(dry).max() > 0.3  # impulse, sweep and guitar are in the shortest, too
-    assert np.abs(dry[-samples // 4 :]).max() > 0.1
+    # An impulse, a sweep and guitar, each at its level, are in the shortest, too.
+    parts = np.split(dry, [samples // 10, samples // 10 + samples // 4])
+    assert [np.abs(part).max() for part in parts] == pytest.approx([0.9, 0.3, 0.5], abs=5e-3)
