@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +94,11 @@ def _models(models: list[Path], report: Callable[[str], None]) -> Iterator[tuple
     """Name of every model to measure, and what loads it."""
     from drywet.engine import ModelFile, Network
     from drywet.engine import load as load_file
+    from drywet.engine.bench import start_numba
     from drywet.engine.effect import EngineEffect
     from drywet.engine.kernels import compiled
 
-    import_module("drywet.engine.kernels.steps")  # with numba, which would count as the first model's loading
+    start_numba()  # else that would count as the first model's loading
     for path in models:
         yield str(path), partial(load_file, path, report=report)
     if models:

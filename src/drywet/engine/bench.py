@@ -62,6 +62,14 @@ def bench(effect: Effect, block_sizes: Sequence[int] = BLOCK_SIZES, seconds: flo
     return [_time(effect, size, seconds) for size in block_sizes]
 
 
+def start_numba() -> None:
+    """What the first compiled function of a process waits for, whichever it is: numba's import and its tables."""
+    from numba.core.registry import cpu_target
+
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
+
+
 def first_block(load: Callable[[], Any], block_size: int = 64) -> tuple[Any, float]:
     """The Effect that ``load`` brings, and the seconds until its first block of silence is out."""
     start = time.perf_counter()
