@@ -5,7 +5,7 @@ import math
 import pytest
 from fake_desk import FakeDesk, FakeStream, Reading, models
 
-from drywet.errors import LiveError
+from drywet.errors import CircuitError, LiveError
 from drywet.live import session as sessions
 from drywet.live.meters import HOLD_SECONDS, MeterBridge
 from drywet.live.session import Session
@@ -133,6 +133,16 @@ def test_trouble_ends_it_with_the_reason_and_where_the_knobs_stood(clock):
         LiveError, match=r"JACK has stopped, 0\.5 s into playing.* --knob tone=12:06 --knob drive=12:00"
     ):
         session.run(seconds=60)
+
+
+def test_a_knob_that_a_circuit_cannot_follow_is_told_and_the_sound_goes_on(clock, monkeypatch):
+    def glide():
+        raise CircuitError("a knob takes a part out")
+
+    session, desk = make(clock)
+    monkeypatch.setattr(desk, "glide", glide)
+    assert session.run(seconds=1.0).seconds > 1
+    assert session.look().news == "a knob takes a part out"
 
 
 def test_the_options_that_lead_back_name_what_is_not_usual(clock):

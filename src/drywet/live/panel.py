@@ -115,6 +115,10 @@ class Panel:
         elif isinstance(heard, midi.ControlChange):
             self._control(heard.controller, heard.value)
 
+    def tell(self, news: str) -> None:
+        """Show it for some seconds."""
+        self._news, self._news_end = news, time.monotonic() + NEWS_SECONDS
+
     @property
     def news(self) -> str:
         """What the player should know just now, or ''."""
@@ -127,7 +131,7 @@ class Panel:
             others = {knob: number for knob, number in self.controllers.items() if number != controller}
             self.controllers = {**others, self.selected: controller}
             self.learning = False
-            self._tell(f"MIDI controller {controller} turns {self.selected}")
+            self.tell(f"MIDI controller {controller} turns {self.selected}")
         turned = [knob for knob, number in self.controllers.items() if number == controller]
         if turned:
             self.desk.turn(turned[0], value / midi.LARGEST)
@@ -144,7 +148,7 @@ class Panel:
         if index < len(self.desk.names):
             self.desk.chosen = index
         else:
-            self._tell(f"there is no model {index + 1}")
+            self.tell(f"there is no model {index + 1}")
 
     def _bypass(self) -> None:
         self.desk.bypassed = not self.desk.bypassed
@@ -154,9 +158,9 @@ class Panel:
 
     def _loop(self) -> None:
         if not self._has_loop:
-            self._tell("there is no loop; begin with --loop dry.wav")
+            self.tell("there is no loop; begin with --loop dry.wav")
         elif not self._has_input:
-            self._tell("no input is open; begin with --input-channel 1")
+            self.tell("no input is open; begin with --input-channel 1")
         else:
             self.desk.looping = not self.desk.looping
 
@@ -169,7 +173,7 @@ class Panel:
             place = round(self.desk.knobs[self.selected] + amount, 6)
             self.desk.turn(self.selected, _within(place, (0.0, 1.0)))
         else:
-            self._tell("there is no knob to turn")
+            self.tell("there is no knob to turn")
 
     def _set_output(self, level_db: float) -> None:
         self.desk.output_db = _within(level_db, OUTPUT_DB)
@@ -179,11 +183,11 @@ class Panel:
 
     def _learn(self) -> None:
         if not self._has_midi:
-            self._tell("no MIDI input is open; begin with --midi NAME")
+            self.tell("no MIDI input is open; begin with --midi NAME")
         elif self.selected:
             self.learning = not self.learning
         else:
-            self._tell("there is no knob to turn")
+            self.tell("there is no knob to turn")
 
     def _help(self) -> None:
         self.helping = not self.helping
@@ -193,9 +197,6 @@ class Panel:
 
     def _end(self) -> None:
         self.ended = True
-
-    def _tell(self, news: str) -> None:
-        self._news, self._news_end = news, time.monotonic() + NEWS_SECONDS
 
 
 def assign(knobs: Sequence[str], wanted: Mapping[str, int]) -> dict[str, int]:

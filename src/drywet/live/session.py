@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from drywet import controls
-from drywet.errors import LiveError
+from drywet.errors import CircuitError, LiveError
 from drywet.live.desk import Desk, Playable
 from drywet.live.keys import Keyboard
 from drywet.live.meters import LOOK_SECONDS, Meter, MeterBridge
@@ -138,7 +138,7 @@ class Session:
                 next_look = now + LOOK_SECONDS
             for message in self._messages():
                 self.panel.hear(message)
-            self._desk.glide()
+            self._glide()
             for key in self._keyboard.pressed(max(0.0, now + TICK_SECONDS - time.monotonic())):
                 self.panel.press(key)
         return self._end()
@@ -213,6 +213,14 @@ class Session:
             knobs=dict(desk.knobs),
             controllers=self.panel.controllers,
         )
+
+    def _glide(self) -> None:
+        try:
+            self._desk.glide()
+        except (
+            CircuitError
+        ) as error:  # a knob has come to where the circuit is another one; the sound goes on as it was
+            self.panel.tell(str(error))
 
     def _model_ms(self) -> float:
         return 1000 * self._models[self._desk.chosen].latency / self._desk.sample_rate
