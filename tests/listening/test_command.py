@@ -46,6 +46,7 @@ def test_a_study_becomes_a_test_whose_answers_are_analyzed(drywet, study, tmp_pa
     assert by_model[heard]["is_heard"]
     assert [each["correct"] for name, each in by_model.items() if name != heard] == [40, 40]
     assert len(found["unused"]) == 1
+    assert json.loads((folder / "findings.json").read_text()) == found  # where reports look
     text = drywet("listen", folder, "--analyze")
     assert f"{heard} is told from the device. 80 of 80 right" in text.out
     assert "is undecided" in text.out

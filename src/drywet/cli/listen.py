@@ -46,8 +46,10 @@ def listen(
     The test is a page that opens without a server; listeners get FOLDER/page and send back a file. All sounds are equally
     loud (0.1 LU), start together, and switch without a gap. FOLDER/key.json says what is what: do not hand it out.
 
-    Example: `drywet listen studies/ds340-stateful --test mushra --out listening` then `drywet listen listening --serve`
-    then `drywet listen listening --analyze`
+    A test whose folder stands in that of its run or study is in the report of it, once it has been analyzed.
+
+    Example: `drywet listen studies/ds340-stateful --test mushra --out studies/ds340-stateful/listening` then
+    `drywet listen studies/ds340-stateful/listening --serve` then `... --analyze` in the place of `--serve`
     """
     from drywet.errors import SettingsError
 
@@ -136,7 +138,8 @@ def _export(folder: Path, out: Path) -> None:
 
 
 def _analyze(folder: Path, paths: list[Path], results: Path | None, json_: bool) -> None:
-    from drywet import listening
+    from drywet import files, listening
+    from drywet.errors import StorageError
     from drywet.listening import findings, webmushra_results
 
     key = listening.read_key(folder)
@@ -144,6 +147,10 @@ def _analyze(folder: Path, paths: list[Path], results: Path | None, json_: bool)
     if results is not None:
         webmushra_results.write_results(results, key, answered)
     found = findings.find(key, answered)
+    try:
+        files.write_json(folder / "findings.json", found.as_dict())  # where a report of the models finds it
+    except StorageError as error:
+        common.stderr.print(f"the findings are not kept for reports: {error}")
     if json_:
         common.print_json(found.as_dict())
     else:

@@ -6,6 +6,7 @@ from drywet.analysis import read_run
 from drywet.errors import AudioFileError
 from drywet.report.clip import ClipPictures, picture_clip
 from drywet.report.figures import draw_loss_curves
+from drywet.report.listeners import read_listening_tests
 from drywet.report.listening import Audio, Choice, build_desk
 from drywet.report.page import Page, Picture, flatten
 from drywet.report.panel import disagreement, measures_of, panel_lines
@@ -56,9 +57,11 @@ def build_run_report(run_folder: Path | str, out: Path | str | None = None, audi
     clip_names = list(dict.fromkeys(clip.clip for clip in run.clips))
     choices = [Choice("", "this model", run)] if run.clips and audio not in ("none", 0) else []
     desk = build_desk(choices, clip_names, page, lambda run: "")
+    tests, unread = read_listening_tests(run.folder)
     return page.finish(
         "run.html",
         run=run,
+        listening_tests=tests,
         desk=desk,
         loss=loss,
         heard=heard,
@@ -68,5 +71,5 @@ def build_run_report(run_folder: Path | str, out: Path | str | None = None, audi
         probes=probes and picture_probes(page, probes),
         settings=flatten(run.settings),
         controls=flatten(run.controls),
-        notes=list(dict.fromkeys([*desk.notes, *notes])),
+        notes=list(dict.fromkeys([*desk.notes, *notes, *unread])),
     )

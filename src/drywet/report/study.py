@@ -24,6 +24,7 @@ from drywet.errors import AudioFileError, DrywetError
 from drywet.report.clip import picture_clip
 from drywet.report.effects import effect_figures
 from drywet.report.figures import draw_all_results, draw_by_clip, draw_loss_curves, draw_summary, split_by
+from drywet.report.listeners import read_listening_tests
 from drywet.report.listening import MAX_GROUPS, Audio, build_desk, by_knobs, choose_models
 from drywet.report.page import Page, Picture, flatten
 from drywet.report.panel import measures_of, panel_mean
@@ -89,9 +90,11 @@ def build_study_report(study_folder: Path | str, out: Path | str | None = None, 
     if unheard and audio != "all":
         notes.append(f"Listening, and figures of single clips: {len(unheard)} knob positions ({'; '.join(unheard)}).")
     measures = measures_of(results.scored)
+    tests, unread = read_listening_tests(Path(study_folder))
     return page.finish(
         "study.html",
         results=results,
+        listening_tests=tests,
         summaries=summaries,
         published_summaries=_published_summaries(results),
         pictures=pictures,
@@ -112,7 +115,7 @@ def build_study_report(study_folder: Path | str, out: Path | str | None = None, 
         origin=_origin(results.runs),
         unstable=[run for run in results.runs if run.instability],
         missing=[run for run in results.runs if run.missing],
-        notes=list(dict.fromkeys([*desk.notes, *notes])),
+        notes=list(dict.fromkeys([*desk.notes, *notes, *unread])),
         describe=lambda run: describe_model(results, run),
     )
 
