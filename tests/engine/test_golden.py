@@ -56,6 +56,19 @@ def test_a_container_plays_the_first_model_above_the_chosen_size(name, dry):
     np.testing.assert_allclose(played(effect, dry), golden(f"nam/{name}.size_0.25.npy"), rtol=0, atol=TOLERANCE)
 
 
+def test_a_slimmable_wavenet_plays_in_full_and_says_so(dry):
+    """Its player begins with all channels (``SlimmableWavenet`` in ``NAM/wavenet/slimmable.cpp``)."""
+    values = json.loads((GOLDEN / "nam/wavenet_small.nam").read_text())
+    values["config"]["layers"][0]["slimmable"] = {"method": "slice_channels_uniform", "kwargs": {}}
+    wrapped = values | {"architecture": "SlimmableWavenet", "config": {"model": values["config"]}}
+    for one in (values, wrapped):
+        file = read_bytes(json.dumps(one).encode(), "slim.nam")
+        assert any("full size" in note for note in file.notes)
+        np.testing.assert_allclose(
+            played(EngineEffect(file), dry), golden("nam/wavenet_small.npy"), rtol=0, atol=TOLERANCE
+        )
+
+
 @pytest.mark.parametrize(
     ("model", "output", "knob"),
     [

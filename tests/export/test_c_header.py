@@ -83,6 +83,7 @@ TABLE = b"static const float extra[2] = {1.0f, 2.0f};"
         (b"#include <math.h>", TABLE.replace(b"[2]", b"[999999999]"), "numbers in .* tables, at most"),
         (b'["my_pedal_description_w6"]', b'["my_pedal_description_w5"]', "missing or named twice"),
         (b'"shape": [24, 1]', b'"shape": [24, 2]', "wants 48"),
+        (b'"tables": [], "shape": [6]', b'"tables": [], "shape": [4194304]', "weights are"),
         (b'"format": 1', b'"format": 2', "this drywet reads 1"),
         (b"_w3[24]", b"_w3[nan]", "missing or named twice"),
     ],

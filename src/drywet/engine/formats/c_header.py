@@ -61,12 +61,13 @@ def read_c_header(content: bytes, where: str) -> ModelFile:
         )
     root = parse(content[found.end() : end], where)
     tables = _tables(content, where)
-    tensors = {name: _array(root["tensors"][name], tables) for name in root["tensors"].object()}
+    nodes = {name: root["tensors"][name] for name in root["tensors"].object()}
+    limit(sum(math.prod(_shape(node)) for node in nodes.values()), LARGEST_WEIGHTS, "weights")
+    tensors = {name: _array(node, tables) for name, node in nodes.items()}
     test = root["self_test"]
     given, promised = (_take(test[name], tables) for name in ("dry", "wet"))
     if tables:
         raise ModelFileError(f"{where}: the table {min(tables)} belongs to no array of the model")
-    limit(sum(tensor.size for tensor in tensors.values()), LARGEST_WEIGHTS, "weights")
     if len(given) != len(promised):
         test.fail(f"has {len(given)} samples of input and {len(promised)} of output")
     file = read_network(root, tensors, where)
@@ -127,13 +128,16 @@ def _take(node: Node, tables: dict[str, Array]) -> Array:
     return tables.pop(name)
 
 
+def _shape(node: Node) -> tuple[int, ...]:
+    return tuple(item.integer(0, LARGEST_WEIGHTS) for item in node["shape"].list(4))
+
+
 def _array(node: Node, tables: dict[str, Array]) -> Array:
     """An array of the network from its tables; one without tables is zeros."""
-    shape = tuple(item.integer(0, LARGEST_WEIGHTS) for item in node["shape"].list(4))
+    shape = _shape(node)
     parts = [_take(item, tables) for item in node["tables"].list(64)]
     layout = node.get("layout", "").choice(("", TAPS_FIRST, REVERSED))
     size = math.prod(shape)
-    limit(size, LARGEST_WEIGHTS, "weights")
     if parts and sum(len(part) for part in parts) != size:
         node.fail(f"holds {sum(len(part) for part in parts)} numbers, its shape {shape} wants {size}")
     flat = np.concatenate(parts) if parts else np.zeros(size, np.float32)

@@ -55,13 +55,19 @@ def _model(root: Node, linear_order: str, depth: int) -> ModelFile:
         "LSTM": _lstm,
         "ConvNet": _convnet,
         "WaveNet": lambda config, stream: _wavenet(config, stream, rate, depth),
+        "SlimmableWavenet": lambda config, stream: _wavenet(config, stream, rate, depth),
         "Linear": lambda config, stream: _linear(config, stream, linear_order),
     }
     if architecture not in known:
         root["architecture"].fail(f"is {architecture[:40]!r}; known are {', '.join([*known, 'SlimmableContainer'])}")
     stream = Stream(numbers(root["weights"], LARGEST_WEIGHTS), root["weights"].where)
-    network = known[architecture](root["config"], stream)
+    config = root["config"]
+    if architecture == "SlimmableWavenet" and "model" in config:
+        config = config["model"]
+    network = known[architecture](config, stream)
     stream.end()
+    if isinstance(network, WaveNet) and any("slimmable" in array for array in config["layers"]):
+        notes += ("its player can leave out channels to save time; read is the full size",)
     return ModelFile(
         format="nam",
         version=version,
