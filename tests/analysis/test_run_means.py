@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_study import CONTEXT, RATE, UNITS, seeds, study
 
-from drywet.analysis import ClipScore
+from drywet.analysis import ClipScore, Factor
 from drywet.analysis.design_check import check_design
 from drywet.analysis.run_means import run_means
 from drywet.errors import SettingsError
@@ -139,6 +139,20 @@ def test_more_updates_at_one_level_are_a_confound():
 
     found = texts(study((UNITS, CONTEXT), lambda levels: -20.0, train=train))
     assert "the number of updates moves with context: 2,000 at 44, 1,333 at 66, 1,000 at 88" in found
+    assert "moves with units" not in found
+
+
+def test_more_updates_at_one_level_are_found_beside_a_factor_that_changes_them_more():
+    """Half the batch is twice the updates, at one epoch as at a hundred."""
+    epochs = Factor("epochs", "training.budget", ("1epochs", "100epochs"))
+    batch = Factor("batch", "training.batch_size", ("8", "16"))
+
+    def train(levels, run):
+        updates = int(levels["epochs"].removesuffix("epochs")) * 8000 / int(levels["batch"])
+        return replace(run, provenance={**run.provenance, "updates": updates})
+
+    found = texts(study((epochs, batch, UNITS), lambda levels: -20.0, train=train))
+    assert "the number of updates moves with batch: 50,500 at 8, 25,250 at 16" in found  # 1000 (1 + 100) / 2
     assert "moves with units" not in found
 
 

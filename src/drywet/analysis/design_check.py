@@ -170,8 +170,13 @@ def _moving_quantities(results: StudyResults, means: RunMeans, runs: Sequence[Ru
         if "budget" in factor.setting or factor.is_control:
             continue
         for what, values, unit in quantities:
-            by_level = [values[means.design.levels[:, index] == level] for level in means.design.present(index)]
-            if np.isnan(values).any() or not _moves(by_level):
+            if np.isnan(values).any():
+                continue
+            by_level, alone = (
+                [quantity[means.design.levels[:, index] == level] for level in means.design.present(index)]
+                for quantity in (values, _without_other_factors(values, means.design.levels, index))
+            )
+            if not _moves(by_level) and not _moves(alone):
                 continue
             labels = [factor.levels[level] for level in means.design.present(index)]
             listed = ", ".join(f"{fmean(found):,.0f} at {label}" for label, found in zip(labels, by_level, strict=True))
@@ -183,6 +188,17 @@ def _moving_quantities(results: StudyResults, means: RunMeans, runs: Sequence[Ru
                 )
             )
     return findings
+
+
+def _without_other_factors(values: np.ndarray, levels: np.ndarray, index: int) -> np.ndarray:
+    """``values`` (N,) over their geometric mean among the runs that differ in the factor ``index`` alone.
+
+    Ten times the epochs are ten times the updates, and would bury that half the batch is twice the updates.
+    """
+    _, group = np.unique(np.delete(levels, index, axis=1), axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    logarithms = np.log(np.maximum(values, 1.0))  # a run that broke down at once counts as one of a single update
+    return np.exp(logarithms - (np.bincount(group, logarithms) / np.bincount(group))[group])
 
 
 def _moves(by_level: Sequence[np.ndarray]) -> bool:
