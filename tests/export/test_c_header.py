@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from drywet.cli import app
 from drywet.engine import read_bytes
-from drywet.errors import ModelFileError
+from drywet.engine.recurrent import CellLayer, Recurrent
+from drywet.errors import ExportError, ModelFileError
 from drywet.export import export as exporting
 from drywet.export.about import About, Labels
 from drywet.export.explain import explain
@@ -92,6 +93,12 @@ def test_a_header_that_does_not_fit_together_is_refused(lstm, old, new, complain
     assert old in lstm
     with pytest.raises(ModelFileError, match=complaint):
         read_bytes(lstm.replace(old, new, 1), "x.h")
+
+
+def test_numbers_that_the_code_would_not_use_are_not_left_out_in_silence():
+    weights = [np.ones(shape, np.float32) for shape in ((3, 1), (3, 1), 3, 3, 1, 1)]  # the last is memory, of a GRU
+    with pytest.raises(ExportError, match="memory of a GRU"):
+        CHOSEN.write(Recurrent((CellLayer("gru", *weights),), np.ones(1, np.float32), 0.0), About(RATE))
 
 
 def test_c_code_of_others_is_refused_as_such():

@@ -127,7 +127,8 @@ class _Source:
     def home(self, array: Array) -> dict[str, Any]:
         """In which tables an array of the network lies; one that is zero may have none."""
         _, tables, layout = self.homes.get(id(array), (array, [], ""))
-        assert tables or not array.any()
+        if not tables and array.any():
+            raise ExportError("the network holds numbers that C code has no use for, such as a memory of a GRU")
         return {"tables": tables, "shape": list(array.shape)} | ({"layout": layout} if layout else {})
 
     def _table(self, values: Array) -> str:
