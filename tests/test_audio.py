@@ -57,6 +57,11 @@ def test_beyond_4_gb_a_wav_is_an_rf64_and_an_aiff_is_refused(tmp_path, dry, monk
     np.testing.assert_allclose(audio.read(tmp_path / "large.wav")[0], dry, atol=2**-23)
     with pytest.raises(StorageError, match="an AIFF holds 4 GB"):
         audio.write(tmp_path / "large.aiff", dry, RATE)
+    with (
+        pytest.raises(StorageError, match="an AIFF holds 4 GB"),
+        audio.open_writer(tmp_path / "large.aiff", RATE) as writer,
+    ):
+        writer.write(dry)
     assert not (tmp_path / "large.aiff").exists()
 
 

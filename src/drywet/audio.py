@@ -324,8 +324,14 @@ def open_writer(
     """
     path = Path(path)
     width = BYTES_PER_SAMPLE.get(subtype, 1)
-    is_wav = path.suffix.lower() == ".wav"
-    may_be_large = is_wav and (length is None or length * width > FOUR_GB)
+    may_be_large = path.suffix.lower() == ".wav" and (length is None or length * width > FOUR_GB)
+    small_only = path.suffix.lower() in (".aif", ".aiff", ".aifc")
+
+    def check_room(samples: int) -> None:
+        if small_only and samples * width > FOUR_GB:
+            raise StorageError(f"{path}: an AIFF holds 4 GB, this sound is longer; name the file .wav or .w64")
+
+    check_room(length or 0)
     with atomic_path(path) as temporary:
         with _as_storage_error(path, subtype):
             file = soundfile.SoundFile(
@@ -335,8 +341,7 @@ def open_writer(
             soundfile._snd.sf_command(file._file, RF64_AUTO_DOWNGRADE, soundfile._ffi.NULL, True)
 
         def put(block: np.ndarray) -> None:
-            if path.suffix.lower() in (".aif", ".aiff", ".aifc") and (writer.samples + len(block)) * width > FOUR_GB:
-                raise StorageError(f"{path}: an AIFF holds 4 GB, this sound is longer; name the file .wav or .w64")
+            check_room(writer.samples + len(block))
             with _as_storage_error(path, subtype):
                 file.write(block)
 

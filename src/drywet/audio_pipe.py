@@ -81,7 +81,7 @@ class PipeReader:
         if self.length is not None:
             if self.length * self._frame_bytes % 2:
                 self._read(1)
-            after = self._read(4)
+            after = self._read(4)  # of a few bytes that come late nothing is said
             if len(after) == 4 and any(after) and not is_chunk_name(after):
                 raise AudioFileError(f"{self._name}: sound follows the {position} samples that the header speaks of")
             while self._read(CHUNK):  # or the program before the pipe would complain
