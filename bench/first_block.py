@@ -53,7 +53,7 @@ def main():
     wider = replace(cell, input_weight=np.repeat(cell.input_weight / head.outputs, head.outputs, axis=1))
     dense = Convolution(np.full((1, cell.units, 1), 1 / cell.units, np.float32), np.zeros(1, np.float32))
     networks[MIXED] = Stack((head, wider, dense))
-    lines = ["| model | import | load | first block | with an empty cache |", "|---" * 5 + "|"]
+    lines = ["| model | start, ms | load, ms | first block, ms | load with an empty cache |", "|---" * 5 + "|"]
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, network) in enumerate(networks.items()):
             file, cache = Path(folder) / f"{number}.safetensors", Path(folder) / f"cache {number}"

@@ -4,6 +4,7 @@ import copy
 import json
 import random
 import re
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -20,6 +21,7 @@ ODD = [
     [], {}, [[]], [1], [1, 2], [None], {"type": "PReLU"}, [0.1] * 3,
 ]  # fmt: skip
 RATE = 48_000
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def tiny_model(family, **settings):
@@ -73,7 +75,7 @@ def tiny_files():
         "aidax": [json.dumps(aidax).encode()],
         "proteus": [_smaller_proteus(proteus)],
         "rtneural": written("rtneural", "lstm", "gru", "linear"),
-        "onnx": written("onnx", "lstm", "wavenet"),
+        "onnx": [*written("onnx", "lstm", "wavenet"), (GOLDEN / "onnx" / "gru_6_given_state.onnx").read_bytes()],
         "numpy": written("numpy", "lstm", "wavenet", "grey-box"),
         "c": headers,
         "drywet": list(own.values()),
