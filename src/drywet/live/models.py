@@ -10,6 +10,7 @@ from drywet.engine import load
 from drywet.engine.bench import bench
 from drywet.errors import LiveError, SettingsError
 from drywet.live.desk import Playable
+from drywet.text import printable
 
 NETLISTS = (".cir", ".net", ".sp")
 HIGH_LOAD = 0.8  # of a block's time that a model may take: the rest is for the system
@@ -118,7 +119,7 @@ def _circuit(text: str, sample_rate: int, oversampling: int | None, report: Call
 def _short(given: Sequence[str]) -> list[str]:
     """The last part of each path, or all of it where that would be the same twice."""
     stems = [Path(text).resolve().name if Path(text).is_dir() else Path(text).stem for text in given]
-    names = [text if Counter(stems)[stem] > 1 else stem for text, stem in zip(given, stems, strict=True)]
+    names = [printable(text if Counter(stems)[stem] > 1 else stem) for text, stem in zip(given, stems, strict=True)]
     for name, count in Counter(names).items():
         if count > 1:
             raise SettingsError(f"{name} is given {count} times; once is enough")
