@@ -390,7 +390,9 @@ def _pad(
     return signal.later(-left, signal.length + left + right)
 
 
-def _same(builder: Builder, attributes: dict[str, Any], signal: Signal, *more: Any) -> Signal:
+def _same(builder: Builder, attributes: dict[str, Any], signal: Signal) -> Signal:
+    if attributes.get("to", 1) not in (1, 10, 11):
+        raise NotRead("a signal cast to whole numbers")
     return signal
 
 
