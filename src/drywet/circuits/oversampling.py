@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from scipy.signal import firwin, kaiser_beta
 
-from drywet.circuits.lanes import INLINED, LANES, compiled, fma, load, spread, total
+from drywet.circuits.lanes import INLINED, LANES, aligned, compiled, fma, load, spread, total
 
 CHUNK = 64  # base samples that are taken at once
 STOP_BAND_DB = 110.0
@@ -63,8 +63,8 @@ class Oversampler:
         phases = _whole_vectors(factor * padded.reshape(-1, factor).T[:, ::-1])  # row r: the taps of output phase r
         reversed_ = _whole_vectors(down[None, ::-1])
         self.sizes = np.array([factor, phases.shape[1], reversed_.shape[1]], np.int64)
-        self.filters = np.concatenate([phases.ravel(), reversed_.ravel()])
-        self.lines = np.zeros(self.sizes[1] + self.sizes[2] + CHUNK * (1 + 2 * factor))
+        self.filters = aligned(np.concatenate([phases.ravel(), reversed_.ravel()]))
+        self.lines = aligned(np.zeros(self.sizes[1] + self.sizes[2] + CHUNK * (1 + 2 * factor)))
         self.reset()
 
     def reset(self) -> None:

@@ -23,6 +23,7 @@ from drywet.circuits.lanes import (
     INLINED,
     LANES,
     absolute,
+    aligned,
     all_less,
     compiled,
     fma,
@@ -116,7 +117,7 @@ class Kernel:
         ):  # fmt: skip
             self.whole[place] = sum(map(len, parts))
             parts.append(part.ravel())
-        self.numbers = np.concatenate(parts)
+        self.numbers = aligned(np.concatenate(parts))
         self.whole[[KINDS, PORTS, ENDS]] = ENDS + 1 + wide * np.arange(3)
         of_kind, of_port, of_block = (self.whole[start:] for start in self.whole[[KINDS, PORTS, ENDS]])
         of_kind[:wide], of_port[:wide] = TANH, -1
@@ -125,7 +126,7 @@ class Kernel:
 
     def rest(self) -> np.ndarray:
         """The state of a circuit that has rested: histories, then charges and voltages of three samples, all deviations."""
-        return np.zeros(self.out + _KEPT * self.wide)
+        return aligned(np.zeros(self.out + _KEPT * self.wide))
 
     def absolute_size(self) -> int:
         """Numbers of what :func:`lift` gives."""
@@ -134,7 +135,7 @@ class Kernel:
     def memory(self) -> tuple[np.ndarray, np.ndarray]:
         """Working memory of the loop: numbers, and :data:`COUNTERS` counters with what else is counted on the way."""
         work = np.zeros(_WORK * self.wide + self.wide**2 + self.wide + self.out)
-        return work, np.zeros(COUNTERS + self.wide, np.int64)
+        return aligned(work), np.zeros(COUNTERS + self.wide, np.int64)
 
 
 def blocks_of(reduced: Reduced) -> tuple[np.ndarray, np.ndarray]:
@@ -280,6 +281,7 @@ def _eliminate(work, matrix, right, stride, size):
 def _linear(whole, numbers, work, counters, together):
     """Find the MOVE of the ports that leaves nothing, currents carried along. Lost where there is no such move."""
     wide, coupling, scales = whole[WIDE], whole[COUPLING], whole[ROWS] + SCALE * whole[WIDE]
+    lasts = whole[ROWS] + LAST * wide
     active, ends, blocks = counters[COUNTERS:], whole[whole[ENDS] :], whole[BLOCKS]
     if together:
         blocks = 1
@@ -318,15 +320,17 @@ def _linear(whole, numbers, work, counters, together):
                     change = spread(-work[CHANGE * wide + lane])
                     left = fma(change, load(numbers, coupling + lane * wide + k), left)
                 store(work, LEFT * wide + k, left)
-        settled = True
+        settled, near = True, True
         for k in range(0, wide, LANES):
             slopes = absolute(load(work, G * wide + k)) + absolute(load(work, X * wide + k))
             left = absolute(load(work, LEFT * wide + k) - load(work, MOVE * wide + k))
             left = where_less(spread(0.0), slopes, left, spread(0.0))
-            if not all_less(left, spread(RESIDUAL) * load(numbers, scales + k)):
-                settled = False
+            settled &= all_less(left, spread(RESIDUAL) * load(numbers, scales + k))
+            near &= all_less(absolute(load(work, MOVE * wide + k)), load(numbers, lasts + k))
         if settled:
             return _DONE
+        if not near:  # there will be another step, so this one need not be exact
+            break
     return _AGAIN
 
 

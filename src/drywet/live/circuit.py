@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from drywet.circuits import VirtualCircuit
-from drywet.circuits.lanes import compiled
+from drywet.circuits.lanes import aligned, compiled
 from drywet.circuits.loop import play
 from drywet.circuits.solver import GIVEN_UP, Kernel, lift, settle
 from drywet.effect import Native
@@ -103,7 +103,7 @@ class PlayableCircuit:
         state, (work, counters) = kernel.rest(), kernel.memory()
         parts = [oversampler.filters, oversampler.lines, state, work, np.zeros(kernel.absolute_size())]
         places = np.cumsum([0, *map(len, parts), 3 * len(kernel.numbers)])
-        self._numbers = np.concatenate([*parts, np.zeros(3 * len(kernel.numbers))])
+        self._numbers = aligned(np.concatenate([*parts, np.zeros(3 * len(kernel.numbers))]))
         self._native_table = np.zeros(1 + _COUNTERS + len(counters) + 3 * len(kernel.whole), np.int64)
         self._table = table = self._native_table[1:]  # the address of the kernel comes first
         table[_FILTERS : _END + 1] = places
