@@ -26,15 +26,15 @@ class FakeDesk:
         self.chosen, self.bypassed, self.muted, self.looping = 0, False, False, looping
         self.input_db = self.output_db = 0.0
         self.knobs = {name: place for model in models.values() for name, place in model.controls.items()}
-        self.readings, self.glides = list(readings), 0
+        self.readings, self.glides = list(readings), []
 
     def turn(self, name, position):
         if not 0 <= position <= 1:
             raise SettingsError(f"{name} {position}")
         self.knobs[name] = position
 
-    def glide(self):
-        self.glides += 1
+    def glide(self, seconds):
+        self.glides.append(seconds)
 
     def meters(self):
         return self.readings.pop(0) if self.readings else Reading()
@@ -46,6 +46,7 @@ class FakeStream:
 
     latency_seconds: float = 0.004
     xruns: int = 0
+    block_size: int = 480
     troubles: list = field(default_factory=list)
 
     def trouble(self):

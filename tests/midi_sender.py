@@ -6,11 +6,26 @@ It says ``ready``, then sends each line of stdin, such as ``176 20 127``, as a m
 """
 
 import sys
+import time
 
+import jack
 import rtmidi
 
 
+def wait_for_server():
+    """RtMidi does not survive one that is about to start."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return jack.Client("waiting", no_start_server=True).close()
+        except jack.JackOpenError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 def main():
+    wait_for_server()
     port = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=sys.argv[1])
     port.open_virtual_port("out")
     print("ready", flush=True)

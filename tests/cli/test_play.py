@@ -9,7 +9,7 @@ from fake_desk import FakeStream, Reading
 from rich.console import Console
 from typer.testing import CliRunner
 
-from drywet.cli import app, play, play_screen
+from drywet.cli import app, play_screen
 from drywet.errors import AudioFileError, LiveError, ModelFileError, SettingsError
 from drywet.live import stream as live_stream
 from drywet.live.meters import Meter
@@ -127,8 +127,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["play", *arguments], catch_exceptions=False)
 
 
-def test_options_reach_desk_and_stream(stream, monkeypatch):
-    monkeypatch.setattr(play, "rate_and_block", lambda server: None, raising=False)
+def test_options_reach_desk_and_stream(stream):
     result = run(
         GOLDEN, "--backend", "portaudio", "--interface", "Scarlett", "--input-channel", "2", "--play-channel", "3,4",
         "--block", "64", "--loop", "chords", "--output-db", "-6", "--input-db", "3", "--seconds", "0.2", "--json",
@@ -160,6 +159,7 @@ def test_a_loop_needs_no_input(stream):
         ([GOLDEN, GOLDEN], SettingsError, "given 2 times"),
         ([GOLDEN, "--output-db", "30"], SettingsError, "--output-db 30: is from -60 to 12 dB"),
         ([GOLDEN, "--knob", "drive=3:00"], SettingsError, "no knob named 'drive'"),
+        ([GOLDEN, "--backend", "alsa"], SettingsError, "--backend alsa: is one of portaudio, jack"),
         ([GOLDEN, "--cc", "drive=3"], SettingsError, "no MIDI input is named"),
         ([GOLDEN, "--cc", "drive"], SettingsError, "write it as knob=controller"),
         ([GOLDEN, "--sample-rate", "44100"], LiveError, "was made for 48000 Hz, --sample-rate says 44100 Hz"),
@@ -169,7 +169,7 @@ def test_a_loop_needs_no_input(stream):
 )
 def test_what_cannot_be_is_refused_before_a_device_is_opened(stream, arguments, error, message):
     with pytest.raises(error, match=message):
-        run(*arguments, "--backend", "portaudio", "--seconds", "0.1")
+        run("--backend", "portaudio", *arguments, "--seconds", "0.1")
     assert stream == []
 
 

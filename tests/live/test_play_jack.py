@@ -45,6 +45,17 @@ def loop(tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def play(server, monkeypatch):
+    """The command in this process, on the shared server."""
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", server.env["JACK_DEFAULT_SERVER"])
+
+    def run(*options):
+        return CliRunner().invoke(app, ["play", *map(str, options)], catch_exceptions=False)
+
+    return run
+
+
 class Terminal:
     """A program whose keys and screen are a terminal's; results go to a pipe."""
 
@@ -85,9 +96,10 @@ class Terminal:
         os.close(self.program)
 
 
-def test_keys_and_midi_play_and_a_wish_to_end_is_granted_in_order(server, loop):
+def test_keys_and_midi_play_and_a_wish_to_end_is_granted_in_order(server, play, loop):
     controller = Program(sys.executable, TESTS / "midi_sender.py", "pedalboard", env=server.env)
     controller.wait_for("ready", "stdout")
+    assert "pedalboard:out" in play("--midi", "list").stdout
     options = ["--loop", loop, "--midi", "pedalboard", "--json", "--backend", "jack"]
     terminal = Terminal(*PLAY, KNOB_MODEL, OTHER_MODEL, *options, env=server.env)
     try:
@@ -112,17 +124,6 @@ def test_keys_and_midi_play_and_a_wish_to_end_is_granted_in_order(server, loop):
     assert summary["knobs"] == {"knob 1": 1.0}
     assert (summary["input_db"], summary["output_db"]) == (-1, 0)
     assert summary["controllers"] == {"knob 1": 20}
-
-
-@pytest.fixture
-def play(server, monkeypatch):
-    """The command in this process, on the shared server."""
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", server.env["JACK_DEFAULT_SERVER"])
-
-    def run(*options):
-        return CliRunner().invoke(app, ["play", *map(str, options)], catch_exceptions=False)
-
-    return run
 
 
 def test_without_a_terminal_it_plays_what_the_engine_renders_offline(play, loop):

@@ -62,6 +62,7 @@ def play(
     Example: `drywet play sd1 --loop chords --knob drive=2:00`
     """
     from drywet.errors import SettingsError
+    from drywet.interfaces import BACKENDS
     from drywet.interfaces.jack_server import rate_and_block
     from drywet.live.desk import Desk
     from drywet.live.keys import open_keyboard
@@ -72,7 +73,8 @@ def play(
     from drywet.live.stream import open_stream
 
     if midi == "list":
-        common.stdout.print("\n".join(midi_inputs(jack=True)) or "no MIDI input")
+        # Without a server, JACK's MIDI would complain on stderr.
+        common.stdout.print("\n".join(midi_inputs(jack=rate_and_block() is not None)) or "no MIDI input")
         return
     if not models:
         raise SettingsError("play what? Name a run folder, a model file or a circuit: drywet play sd1 --loop chords")
@@ -83,6 +85,8 @@ def play(
         if not lowest <= level <= highest:
             raise SettingsError(f"{option} {level:g}: is from {lowest:g} to {highest:g} dB")
     knobs, wanted = common.parse_knobs(knob), _controllers(cc)
+    if backend is not None:
+        common.choice(backend, BACKENDS, "--backend")
     if wanted and not midi:
         raise SettingsError("--cc: no MIDI input is named; --midi NAME names one, and --midi list lists them")
     server = rate_and_block(interface) if backend == "jack" or (backend is None and not interface) else None
@@ -95,7 +99,7 @@ def play(
         common.stderr.print(f"warning: {remark}")
     _set_up(desk, knobs, input_db, output_db, loops=loop is not None)
     controllers = assign(list(desk.knobs), wanted) if midi else None
-    record = [common.parse_channel(input_channel or "1")] if input_channel or not loop else []
+    record = [common.parse_channel(input_channel or "1")] if input_channel or measure_latency or not loop else []
     channels = [common.parse_channel(name) for name in play_channel.split(",")]
 
     def start(desk: Desk) -> Any:

@@ -16,7 +16,7 @@ from drywet.live.panel import Panel, assign
 from drywet.live.stream import Stream
 
 TICK_SECONDS = 0.01  # between two looks at keys and MIDI; knobs glide in these steps
-FADE_SECONDS = 0.05  # from muting to the end: the fade, and the blocks that are on their way
+FADE_SECONDS = 0.02  # from muting to the end; and two blocks, which are on their way
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Session:
         LiveError
             If the device vanishes or stops; where the knobs stood is said.
         """
-        self._started = next_look = time.monotonic()
+        self._started = next_look = before = time.monotonic()
         while not (self.panel.ended or stopped()):
             now = time.monotonic()
             if seconds is not None and now - self._started >= seconds:
@@ -138,19 +138,19 @@ class Session:
                 next_look = now + LOOK_SECONDS
             for message in self._messages():
                 self.panel.hear(message)
-            self._glide()
+            self._glide(now - before)
+            before = now
             for key in self._keyboard.pressed(max(0.0, now + TICK_SECONDS - time.monotonic())):
                 self.panel.press(key)
         return self._end()
 
     def look(self) -> View:
         """How everything stands now."""
-        now = time.monotonic()
-        self._meters.add(self._desk.meters(), now)
+        self._read_meters()
         desk, meters = self._desk, self._meters
         here = self._models[desk.chosen].controls
         return View(
-            seconds=now - self._started,
+            seconds=time.monotonic() - self._started,
             input=meters.input,
             output=meters.output,
             load=meters.recent_load,
@@ -192,21 +192,21 @@ class Session:
 
     def _end(self) -> Summary:
         self._desk.muted = True
-        time.sleep(FADE_SECONDS)
-        self._meters.add(self._desk.meters(), time.monotonic())
+        time.sleep(FADE_SECONDS + 2 * self._stream.block_size / self._desk.sample_rate)
+        self._read_meters()
         desk, whole = self._desk, self._meters
         return Summary(
             seconds=round(time.monotonic() - self._started, 2),
             xruns=self._stream.xruns,
-            load=whole.load,
-            worst_load=whole.highest_load,
+            load=round(whole.load, 5),
+            worst_load=round(whole.highest_load, 5),
             input_peak_dbfs=_finite(whole.highest_dbfs[0]),
             output_peak_dbfs=_finite(whole.highest_dbfs[1]),
             input_clipped=whole.all_clipped[0],
             output_clipped=whole.all_clipped[1],
             unwell=whole.unwell,
-            driver_ms=1000 * self._stream.latency_seconds,
-            model_ms=self._model_ms(),
+            driver_ms=round(1000 * self._stream.latency_seconds, 3),
+            model_ms=round(self._model_ms(), 3),
             model=desk.names[desk.chosen],
             input_db=_tidy(desk.input_db),
             output_db=_tidy(desk.output_db),
@@ -214,13 +214,19 @@ class Session:
             controllers=self.panel.controllers,
         )
 
-    def _glide(self) -> None:
+    def _glide(self, seconds: float) -> None:
         try:
-            self._desk.glide()
-        except (
-            CircuitError
-        ) as error:  # a knob has come to where the circuit is another one; the sound goes on as it was
+            self._desk.glide(seconds)
+        except CircuitError as error:
+            # A knob has come to where the circuit is another one. The sound goes on as it was.
             self.panel.tell(str(error))
+
+    def _read_meters(self) -> None:
+        now = time.monotonic()
+        reading = self._desk.meters()
+        self._meters.add(reading, now)
+        if reading.unwell:
+            self.panel.tell(f"{self._desk.names[self._desk.chosen]} gave no numbers: silence for a moment")
 
     def _model_ms(self) -> float:
         return 1000 * self._models[self._desk.chosen].latency / self._desk.sample_rate
