@@ -2,7 +2,9 @@
 
 import os
 import pty
+import sys
 import termios
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -98,3 +100,13 @@ def test_in_the_background_and_without_a_terminal_no_key_comes_and_nothing_is_ch
     (tmp_path / "keys").write_text("q\n")
     with (tmp_path / "keys").open() as piped, open_keyboard(piped) as keyboard:
         assert keyboard.pressed(0.01) == []
+
+
+def test_windows_sends_arrows_as_two_codes(monkeypatch):
+    """Microsoft's documentation of _getwch: a function or arrow key gives 0 or 0xE0, then its code."""
+    sent = list(" \xe0H\xe0K\0Mq\t\x1b\xe0?")
+    fake = SimpleNamespace(kbhit=lambda: bool(sent), getwch=lambda: sent.pop(0))
+    monkeypatch.setitem(sys.modules, "msvcrt", fake)
+    keyboard = keys._WindowsKeyboard()
+    assert keyboard.pressed(1) == [" ", keys.UP, keys.LEFT, keys.RIGHT, "q", keys.TAB, keys.ESCAPE]
+    assert keyboard.pressed(0.01) == []

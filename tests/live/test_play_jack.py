@@ -97,6 +97,7 @@ class Terminal:
 
 
 def test_keys_and_midi_play_and_a_wish_to_end_is_granted_in_order(server, play, loop):
+    pytest.importorskip("rtmidi")
     controller = Program(sys.executable, TESTS / "midi_sender.py", "pedalboard", env=server.env)
     controller.wait_for("ready", "stdout")
     assert "pedalboard:out" in play("--midi", "list").stdout
