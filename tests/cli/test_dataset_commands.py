@@ -4,37 +4,15 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 import soundfile
+from command_line import drywet
 
 from drywet import audio, signals
-from drywet.cli import main
 
 RATE = 44_100
-
-
-@pytest.fixture
-def drywet(monkeypatch, capsys):
-    """Runs the command line in this process: a process of its own for each of these calls would take minutes."""
-
-    def run(*arguments, cwd, status=0):
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, "argv", ["drywet", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-            left_with = 0
-        except SystemExit as leaving:
-            left_with = leaving.code or 0
-        done = capsys.readouterr()
-        assert left_with == status, done.err
-        assert "Traceback" not in done.err
-        return done
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +28,10 @@ def takes(tmp_path_factory):
     return folder
 
 
-def test_a_signal_is_made_and_explains_itself(drywet, tmp_path):
-    made = json.loads(drywet("signal", "make", "a.wav", "--seconds", 20, "--peak", -6, "--json", cwd=tmp_path).out)
+def test_a_signal_is_made_and_explains_itself(tmp_path):
+    made = json.loads(drywet("signal", "make", "a.wav", "--seconds", 20, "--peak", -6, "--json", cwd=tmp_path).stdout)
     assert soundfile.info(tmp_path / "a.wav").subtype == "PCM_24"
-    shown = json.loads(drywet("signal", "show", "a.wav", "--json", cwd=tmp_path).out)
+    shown = json.loads(drywet("signal", "show", "a.wav", "--json", cwd=tmp_path).stdout)
     assert (shown["kind"], shown["seconds"], shown["sample_rate"]) == ("capture signal", 20.0, RATE)
     assert shown["roles"].keys() == made["roles"].keys() == {"train", "validation", "test"}
     assert max(part["peak_dbfs"] for part in shown["parts"] if part["peak_dbfs"] is not None) == pytest.approx(
@@ -62,76 +40,76 @@ def test_a_signal_is_made_and_explains_itself(drywet, tmp_path):
     assert [part["name"] for part in made["parts"]] == [part["name"] for part in shown["parts"]]
     assert (
         made["sha256"]
-        == json.loads(drywet("signal", "make", "b.wav", "--seconds", 20, "--peak", -6, "--json", cwd=tmp_path).out)[
+        == json.loads(drywet("signal", "make", "b.wav", "--seconds", 20, "--peak", -6, "--json", cwd=tmp_path).stdout)[
             "sha256"
         ]
     )
-    table = drywet("signal", "show", "a.wav", cwd=tmp_path).out
+    table = drywet("signal", "show", "a.wav", cwd=tmp_path).stdout
     assert "the capture signal of 20 s" in table
     assert "which no model can predict" in table
 
 
-def test_a_signal_is_not_written_over_a_take_without_force(drywet, tmp_path):
+def test_a_signal_is_not_written_over_a_take_without_force(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"a take")
-    assert "exists; add --force" in drywet("signal", "make", "a.wav", "--seconds", 20, cwd=tmp_path, status=4).err
+    assert "exists; add --force" in drywet("signal", "make", "a.wav", "--seconds", 20, cwd=tmp_path, status=4).stderr
     assert (tmp_path / "a.wav").read_bytes() == b"a take"
     drywet("signal", "make", "a.wav", "--seconds", 20, "--force", cwd=tmp_path)
     assert soundfile.info(tmp_path / "a.wav").duration == 20.0
 
 
-def test_a_signal_of_somebody_else_is_said_to_be_that(drywet, takes):
-    assert "not made by drywet" in drywet("signal", "show", "riff.wav", cwd=takes).out
-    assert json.loads(drywet("signal", "show", "riff.wav", "--json", cwd=takes).out)["kind"] is None
+def test_a_signal_of_somebody_else_is_said_to_be_that(takes):
+    assert "not made by drywet" in drywet("signal", "show", "riff.wav", cwd=takes).stdout
+    assert json.loads(drywet("signal", "show", "riff.wav", "--json", cwd=takes).stdout)["kind"] is None
 
 
-def test_a_dataset_from_empty_to_split_and_checked(drywet, takes, tmp_path):
+def test_a_dataset_from_empty_to_split_and_checked(takes, tmp_path):
     drywet("dataset", "init", "ds", "--device", "pedal", "--licence", "CC0", cwd=tmp_path)
-    assert "no recordings yet" in drywet("dataset", "show", "ds", cwd=tmp_path).out
-    assert "holds no recordings" in drywet("dataset", "check", "ds", cwd=tmp_path, status=3).out
+    assert "no recordings yet" in drywet("dataset", "show", "ds", cwd=tmp_path).stdout
+    assert "holds no recordings" in drywet("dataset", "check", "ds", cwd=tmp_path, status=3).stdout
     for drive in (2, 8):
         wet, knob = takes / f"capture-{drive}.wav", f"drive=0.{drive}"
         done = drywet("dataset", "add", "ds", takes / "capture.wav", wet, "--knob", knob, "--json", cwd=tmp_path)
-        assert json.loads(done.out)[0]["dry"] == "dry/capture.wav"
+        assert json.loads(done.stdout)[0]["dry"] == "dry/capture.wav"
     drywet("dataset", "split", "ds", cwd=tmp_path)
-    shown = json.loads(drywet("dataset", "show", "ds", "--json", cwd=tmp_path).out)
+    shown = json.loads(drywet("dataset", "show", "ds", "--json", cwd=tmp_path).stdout)
     assert [(t["role"], t["recordings"]) for t in shown["totals"]] == [
         (role, 1) for role in ("train", "validation", "test") for _ in (2, 8)
     ]
-    assert "good" in drywet("dataset", "check", "ds", cwd=tmp_path).out
-    assert drywet("dataset", "card", "ds", cwd=tmp_path).out.strip() == os.path.join("ds", "README.md")
+    assert "good" in drywet("dataset", "check", "ds", cwd=tmp_path).stdout
+    assert drywet("dataset", "card", "ds", cwd=tmp_path).stdout.strip() == os.path.join("ds", "README.md")
     assert "| licence | CC0 |" in (tmp_path / "ds" / "README.md").read_text()
 
 
-def test_a_leak_is_refused_and_a_planted_one_is_found(drywet, takes, tmp_path):
+def test_a_leak_is_refused_and_a_planted_one_is_found(takes, tmp_path):
     drywet("dataset", "init", "ds", "--device", "pedal", cwd=tmp_path)
     drywet("dataset", "add", "ds", takes / "riff.wav", takes / "riff-2.wav", cwd=tmp_path)
     quiet, _ = audio.read(takes / "riff.wav")
     audio.write(tmp_path / "x.wav", -0.1 * quiet[RATE // 2 :], RATE)
     audio.write(tmp_path / "y.wav", 0.1 * quiet[RATE // 2 :], RATE)
     done = drywet("dataset", "add", "ds", "x.wav", "y.wav", "--role", "test", cwd=tmp_path, status=3)
-    assert "of dry audio" in done.err
+    assert "of dry audio" in done.stderr
     drywet("dataset", "add", "ds", "x.wav", "y.wav", cwd=tmp_path)
     text = (tmp_path / "ds" / "dataset.toml").read_text()
     (tmp_path / "ds" / "dataset.toml").write_text('role = "test"'.join(text.rsplit('role = "train"', 1)))
-    found = json.loads(drywet("dataset", "check", "ds", "--json", cwd=tmp_path, status=3).out)
+    found = json.loads(drywet("dataset", "check", "ds", "--json", cwd=tmp_path, status=3).stdout)
     assert found["verdict"] == "not usable: 1 fault"
     assert "share" in next(r["what"] for r in found["remarks"] if r["severity"] == "fatal")
 
 
-def test_a_folder_of_pairs_is_imported_in_place_or_added(drywet, takes, tmp_path):
+def test_a_folder_of_pairs_is_imported_in_place_or_added(takes, tmp_path):
     for name in ("riff", "capture"):
         for side, source in (("dry", name), ("wet", f"{name}-2")):
             (tmp_path / "mine" / side).mkdir(parents=True, exist_ok=True)
             shutil.copy(takes / f"{source}.wav", tmp_path / "mine" / side / f"{name}.wav")
     done = drywet("dataset", "import", "mine", "--device", "amp", "--knob", "drive=3:00", cwd=tmp_path)
-    assert "2 recordings" in done.out
-    assert "dataset split mine" in done.out
+    assert "2 recordings" in done.stdout
+    assert "dataset split mine" in done.stdout
     drywet("dataset", "init", "ds", "--device", "pedal", cwd=tmp_path)
     done = drywet("dataset", "add", "ds", "mine", "--role", "test", "--knob", "drive=3:00", cwd=tmp_path)
-    assert [line.split(":")[0] for line in done.out.splitlines()] == ["capture-drive-3-00", "riff-drive-3-00"]
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["capture-drive-3-00", "riff-drive-3-00"]
 
 
-def test_a_stereo_file_is_imported(drywet, takes, tmp_path):
+def test_a_stereo_file_is_imported(takes, tmp_path):
     dry, wet = (audio.read(takes / name)[0] for name in ("riff.wav", "riff-8.wav"))
     soundfile.write(tmp_path / "take.wav", np.stack([wet, dry], axis=1), RATE, subtype="PCM_24")
     drywet("dataset", "import", "take.wav", "--role", "test", "--knob", "drive=3:00", cwd=tmp_path)
@@ -161,25 +139,27 @@ def test_a_stereo_file_is_imported(drywet, takes, tmp_path):
         (["dataset", "import", ".", "--out", "x"], 4, "--out says nothing about"),
     ],
 )
-def test_every_mistake_is_one_clear_error_and_leaves_nothing(drywet, takes, arguments, status, message):
+def test_every_mistake_is_one_clear_error_and_leaves_nothing(takes, arguments, status, message):
     before = sorted(takes.rglob("*"))
     done = drywet(*arguments, cwd=takes, status=status)
-    assert message in " ".join(done.err.split())
+    assert message in " ".join(done.stderr.split())
     assert sorted(takes.rglob("*")) == before
 
 
 @pytest.mark.parametrize("command", ["init", "add", "check", "split", "card", "show", "import"])
-def test_every_dataset_command_shows_an_example(drywet, command, tmp_path):
-    shown = drywet("dataset", command, "--help", cwd=tmp_path).out.replace("`", "")
+def test_every_dataset_command_shows_an_example(command, tmp_path):
+    shown = drywet("dataset", command, "--help", cwd=tmp_path).stdout.replace("`", "")
     assert f"Example: drywet dataset {command}" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("command", ["make", "show"])
-def test_every_signal_command_shows_an_example(drywet, command, tmp_path):
-    assert f"Example: drywet signal {command}" in drywet("signal", command, "--help", cwd=tmp_path).out.replace("`", "")
+def test_every_signal_command_shows_an_example(command, tmp_path):
+    assert f"Example: drywet signal {command}" in drywet("signal", command, "--help", cwd=tmp_path).stdout.replace(
+        "`", ""
+    )
 
 
-def test_a_full_disk_is_one_clear_error_and_keeps_the_dataset(drywet, takes, tmp_path):
+def test_a_full_disk_is_one_clear_error_and_keeps_the_dataset(takes, tmp_path):
     """A file system of 900 kB, where the machine lets us make one."""
     small = tmp_path / "small"
     small.mkdir()
@@ -194,6 +174,6 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_dataset(drywet, takes, tmp
         before = (small / "ds" / "dataset.toml").read_bytes()
         drywet("dataset", "add", small / "ds", takes / "riff.wav", takes / "riff-8.wav", cwd=tmp_path, status=7)
         assert (small / "ds" / "dataset.toml").read_bytes() == before
-        assert json.loads(drywet("dataset", "check", small / "ds", "--json", cwd=tmp_path).out)["usable"]
+        assert json.loads(drywet("dataset", "check", small / "ds", "--json", cwd=tmp_path).stdout)["usable"]
     finally:
         subprocess.run(["umount", small], check=True)

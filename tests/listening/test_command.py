@@ -7,31 +7,16 @@ import subprocess
 import sys
 
 import pytest
+from command_line import drywet
 from simulated_listeners import abx_answers, mushra_answers, save
 
-from drywet import cli, listening
+from drywet import listening
 
 
-@pytest.fixture
-def drywet(monkeypatch, capsys):
-    """Run a command in this process; what it printed, and its exit status."""
-
-    def run(*arguments, status=0):
-        monkeypatch.setattr(sys, "argv", ["drywet", *map(str, arguments)])
-        with pytest.raises(SystemExit) as leaving:
-            cli.main()
-        printed = capsys.readouterr()
-        assert (leaving.value.code or 0) == status, printed.err
-        assert "Traceback" not in printed.err
-        return printed
-
-    return run
-
-
-def test_a_study_becomes_a_test_whose_answers_are_analyzed(drywet, study, tmp_path):
+def test_a_study_becomes_a_test_whose_answers_are_analyzed(study, tmp_path):
     folder = tmp_path / "test"
     out = drywet("listen", study, "--test", "abx", "--out", folder, "--clips", "chug", "--seconds", "1", "--trials", 16)
-    assert out.out.strip() == str(folder / "page" / "index.html")
+    assert out.stdout.strip() == str(folder / "page" / "index.html")
     key = listening.read_key(folder)
     assert list(key.items.values()) == ["chug"]
     heard = key.models[0]
@@ -40,7 +25,7 @@ def test_a_study_becomes_a_test_whose_answers_are_analyzed(drywet, study, tmp_pa
         hears = lambda model: model == heard or next(misses)  # noqa: E731
         save(folder / f"answers/{seed}.json", abx_answers(key, hears, f"listener {seed}", seed))
     save(folder / "answers/other.json", {"format": 1})
-    found = json.loads(drywet("listen", folder, "--analyze", "--json").out)
+    found = json.loads(drywet("listen", folder, "--analyze", "--json").stdout)
     by_model = {each["model"]: each for each in found["heard"]}
     assert by_model[heard]["correct"] == by_model[heard]["trials"] == 80
     assert by_model[heard]["is_heard"]
@@ -48,37 +33,37 @@ def test_a_study_becomes_a_test_whose_answers_are_analyzed(drywet, study, tmp_pa
     assert len(found["unused"]) == 1
     assert json.loads((folder / "findings.json").read_text()) == found  # where reports look
     text = drywet("listen", folder, "--analyze")
-    assert f"{heard} is told from the device. 80 of 80 right" in text.out
-    assert "is undecided" in text.out
-    assert "not used: other.json" in text.err
+    assert f"{heard} is told from the device. 80 of 80 right" in text.stdout
+    assert "is undecided" in text.stdout
+    assert "not used: other.json" in text.stderr
 
 
-def test_listeners_who_fail_the_screening_are_listed_and_do_not_count(drywet, make_test, mushra_key, tmp_path):
+def test_listeners_who_fail_the_screening_are_listed_and_do_not_count(make_test, mushra_key, tmp_path):
     for seed in range(6):
         save(tmp_path / f"{seed}.json", mushra_answers(
             mushra_key, lambda item, condition: 100 if condition == "reference" else 40, f"good {seed}", seed))  # fmt: skip
     save(tmp_path / "deaf.json", mushra_answers(mushra_key, lambda item, condition: 89, "deaf", 9))
     paths = sorted(tmp_path.glob("*.json"))
     printed = drywet("listen", make_test("mushra"), *paths, "--analyze", "--results", tmp_path / "mushra.csv")
-    assert "did not pass the screening: deaf rated the hidden reference below 90 on 2 of 2 items" in printed.err
-    assert "6 listeners" in printed.out
-    assert re.search(r"reference\W+100\.0", printed.out)
+    assert "did not pass the screening: deaf rated the hidden reference below 90 on 2 of 2 items" in printed.stderr
+    assert "6 listeners" in printed.stdout
+    assert re.search(r"reference\W+100\.0", printed.stdout)
     again = drywet("listen", make_test("mushra"), tmp_path / "mushra.csv", "--analyze", "--json")
-    assert [name for name, _ in json.loads(again.out)["failed"]] == ["deaf"]
-    assert "6 listeners cannot show a difference in 6 comparisons, even if all agree; that takes 8" in printed.out
-    assert "left out 1 who may have taken a model for the reference" in printed.out
+    assert [name for name, _ in json.loads(again.stdout)["failed"]] == ["deaf"]
+    assert "6 listeners cannot show a difference in 6 comparisons, even if all agree; that takes 8" in printed.stdout
+    assert "left out 1 who may have taken a model for the reference" in printed.stdout
 
 
-def test_a_test_goes_to_webmushra_and_back(drywet, make_test, tmp_path):
+def test_a_test_goes_to_webmushra_and_back(make_test, tmp_path):
     pytest.importorskip("yaml")
-    config = drywet("listen", make_test("mushra"), "--export", "--out", tmp_path / "webmushra").out.strip()
+    config = drywet("listen", make_test("mushra"), "--export", "--out", tmp_path / "webmushra").stdout.strip()
     drywet("listen", config, "--test", "mushra", "--out", tmp_path / "back")
     key = listening.read_key(tmp_path / "back")
     assert (key.title, len(key.items)) == ("<b>Close?</b>", 2)  # escaped on the way, so it comes back as text
     drywet("listen", config, "--test", "mushra", "--out", tmp_path / "named", "--title", "Which one?")
     assert listening.read_key(tmp_path / "named").title == "Which one?"
     refused = drywet("listen", config, "--test", "mushra", "--out", tmp_path / "x", "--clips", "chug", status=4)
-    assert "--clips" in refused.err
+    assert "--clips" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -94,15 +79,15 @@ def test_a_test_goes_to_webmushra_and_back(drywet, make_test, tmp_path):
         (["--export"], 4, "--out"),
     ],
 )
-def test_a_wrong_command_says_what_to_do(drywet, study, arguments, status, message):
-    assert message in drywet("listen", study, *arguments, status=status).err
+def test_a_wrong_command_says_what_to_do(study, arguments, status, message):
+    assert message in drywet("listen", study, *arguments, status=status).stderr
 
 
-def test_no_answers_that_can_be_used_is_said_with_the_reasons(drywet, make_test, mushra_key, tmp_path):
+def test_no_answers_that_can_be_used_is_said_with_the_reasons(make_test, mushra_key, tmp_path):
     path = save(tmp_path / "deaf.json", mushra_answers(mushra_key, lambda item, condition: 50, "deaf"))
     printed = drywet("listen", make_test("mushra"), path, "--analyze", status=5)
-    assert "deaf rated the hidden reference below 90" in printed.err
-    assert "no answers yet" in drywet("listen", make_test("mushra"), "--analyze", status=5).err
+    assert "deaf rated the hidden reference below 90" in printed.stderr
+    assert "no answers yet" in drywet("listen", make_test("mushra"), "--analyze", status=5).stderr
 
 
 def test_serve_says_where_and_ends_with_control_c(make_test):
