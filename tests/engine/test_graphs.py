@@ -86,6 +86,22 @@ def test_a_graph_that_cannot_be_played_live_is_refused_with_the_reason(name, why
         read(GOLDEN / f"{name}.onnx")
 
 
+def test_one_output_for_a_whole_signal_is_no_window_of_one_sample():
+    """Batch and time are both of open length; taken for time, the batch would make this another network."""
+    numbers = {"w": np.ones((1, 8, 1)), "r": np.ones((1, 8, 2)), "dense": np.ones((2, 1))}
+    tensors = [protobuf.tensor(name, array.astype(np.float32)) for name, array in numbers.items()]
+    nodes = [
+        protobuf.node("Transpose", ["x"], ["turned"], {"perm": [1, 0, 2]}),
+        protobuf.node("LSTM", ["turned", "w", "r"], ["", "last"], {"hidden_size": 2}),
+        protobuf.node("Reshape", ["last", "shape"], ["flat"], {}),
+        protobuf.node("MatMul", ["flat", "dense"], ["y"], {}),
+    ]
+    tensors.append(protobuf.tensor("shape", np.array([-1, 2])))
+    ends = [protobuf.value_info("x", ["batch", "time", 1])], [protobuf.value_info("y", ["batch", 1])]
+    with pytest.raises(ModelFileError, match="none that drywet can play"):
+        read_bytes(protobuf.model("last", nodes, tensors, *ends, {}), "last")
+
+
 def test_a_graph_of_another_program_is_converted_to_a_players_format(tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "passage", lambda rate: passage(rate, 0.05))
     dry, expected = (np.load(GOLDEN / f"{part}.npy") for part in ("input", "lstm_8_skip"))

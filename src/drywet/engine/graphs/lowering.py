@@ -10,7 +10,7 @@ from drywet.engine.contract import Array
 from drywet.engine.film import Film
 from drywet.engine.graph import Node
 from drywet.engine.graphs.operators import OVER_TIME, WITHOUT_TIME
-from drywet.engine.graphs.stand_ins import Builder, KnobValue, NotRead, Signal, State, nothing, small
+from drywet.engine.graphs.stand_ins import Builder, KnobValue, Last, NotRead, Signal, State, Tail, nothing, small
 from drywet.engine.program import Knobs, Program, simplified
 from drywet.errors import ModelFileError
 
@@ -97,8 +97,8 @@ def _play(builder: Builder, node: Node, given: list[Any]) -> tuple[Any, ...]:
 
 def _without_time(builder: Builder, node: Node, given: list[Any]) -> tuple[Any, ...]:
     operator = WITHOUT_TIME.get(node.operator)
-    if operator is None:
-        raise NotRead(node.operator)
+    if operator is None or any(isinstance(value, State | Tail | Last) for value in given):
+        raise NotRead(f"{node.operator}{' of a state' if operator is not None else ''}")
     attributes = node.attributes
     if node.operator == "Expand" and isinstance(given[0], KnobValue) and (given[1] >= OPEN).any():
         return (_spread(builder, given[0], given[1]),)

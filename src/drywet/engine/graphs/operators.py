@@ -10,7 +10,7 @@ from drywet.engine.activations import Activation
 from drywet.engine.contract import LARGEST_WEIGHTS, Array
 from drywet.engine.convolution import ungroup
 from drywet.engine.graph import OPERATORS
-from drywet.engine.graphs.stand_ins import Builder, KnobValue, NotRead, Signal, State, Tail, delayed, shifted
+from drywet.engine.graphs.stand_ins import Builder, KnobValue, Last, NotRead, Signal, State, Tail, delayed, shifted
 from drywet.engine.program import Bent, Cells, Poles, Product, Turned, Windows
 from drywet.engine.recurrent import CellLayer
 
@@ -237,14 +237,17 @@ def _rnn(
 
 
 def _windows(builder: Builder, x: Signal, layer: CellLayer) -> tuple[Any, Signal]:
-    """The last units over windows, whose samples come one after another on the first axis; time is which window."""
+    """The last units over windows, whose samples come one after another on the first axis; time is which window.
+
+    All units over a window are of no use.
+    """
     context, inputs = x.shape[0], x.entries[0, :, :]
     signal, rest = x.entries[:, 0], x.entries[:, 1:, 0]
     in_order = (signal == np.stack([np.zeros(context), np.arange(1 - context, 1)], axis=1)).all()
     if not in_order or (rest != rest[:1]).any() or layer.inputs != len(inputs):
         raise NotRead("a recurrent layer over other windows")
     taken = np.stack([inputs[:, 0], np.zeros(len(inputs), np.int64)], axis=1)
-    return None, Signal(builder.add(Windows(layer.units, taken, layer, context))[None], 1, x.length)
+    return Last(0, False), Signal(builder.add(Windows(layer.units, taken, layer, context))[None], 1, x.length)
 
 
 def _shape(builder: Builder, attributes: dict[str, Any], signal: Signal) -> Array:
@@ -362,7 +365,7 @@ def _concat(builder: Builder, attributes: dict[str, Any], *parts: Any) -> Signal
             raise NotRead("a signal after something else than silence")
         longer = signal.later(-before.shape[place], signal.length + before.shape[place])
         if isinstance(before, State):
-            builder.carried[before.name] = Tail(longer, before.shape[place])
+            builder.carry(before, Tail(longer, before.shape[place]))
         return longer
     if len(signals) != len(parts):
         raise NotRead("a constant beside signals")

@@ -62,7 +62,10 @@ def other_network(
         length = OPEN if shape[axis] == -1 else shape[axis]
         sizes = tuple(length if place == axis else 1 for place in range(len(shape)))
         try:
-            return recognised(lowered(nodes, {**constants, **zeros}, (name, sizes, axis), outputs[0]))
+            found = recognised(lowered(nodes, {**constants, **zeros}, (name, sizes, axis), outputs[0]))
+            if isinstance(found, WindowLSTM):  # several open axes: this one was that of windows, not of time
+                raise NotRead("one output for a whole signal")
+            return found
         except NotRead as error:
             reason = str(error)
     raise ModelFileError(
@@ -181,7 +184,6 @@ def _stack(program: Program) -> Network | None:
     only = layers[0] if len(layers) == 1 and not program.knobs else None
     if isinstance(only, Convolution) and only.activation.name == "Identity":
         taps = np.zeros(only.past + 1)
-        taps[::-1][:: only.dilation] = 0
         taps[only.past - np.arange(only.weight.shape[2]) * only.dilation] = only.weight[0, 0]
         return Linear(folded(taps), float(only.bias[0]))
     return Stack(tuple(layers), dry_gain) if layers else None
@@ -193,7 +195,7 @@ def _convolution(block: Sum, before: list[int], with_dry: bool) -> tuple[Convolu
     delays = block.inputs[:, 1].tolist()
     step = math.gcd(*delays) or 1
     taps, dry_gain = max(delays, default=0) // step + 1, 0.0
-    if taps * len(before) * block.count > LARGEST_WEIGHTS:
+    if taps * len(before) * block.count > LARGEST_WEIGHTS or taps > 8 * (1 + len(set(delays))):  # mostly gaps
         return None, 0.0
     weight = np.zeros((block.count, len(before), taps))
     for (row, delay), column in zip(block.inputs.tolist(), block.weight.T, strict=True):

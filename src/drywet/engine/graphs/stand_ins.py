@@ -47,6 +47,7 @@ class Signal:
         return Signal(self.entries.reshape((1,) * more + self.entries.shape), self.axis + more, self.length)
 
     def later(self, samples: int, length: int) -> "Signal":
+        """What begins so many samples further on, and is so long."""
         return Signal(shifted(self.entries, samples), self.axis, length)
 
 
@@ -101,8 +102,14 @@ class Builder:
         self.films: list[Film] = []
         self.carried: dict[str, Tail | Last] = {}  # what each state has to become
 
+    def carry(self, state: State, becomes: Tail | Last) -> None:
+        """The state is remembered by one part of the graph, which has to give it back."""
+        if state.name in self.carried:
+            raise NotRead("a state of two parts")
+        self.carried[state.name] = becomes
+
     def check(self, state: State, following: Any) -> None:
-        """Whether the state carries on what is remembered in it."""
+        """NotRead unless ``following`` carries on what is remembered in the state."""
         wanted, same = self.carried.get(state.name), False
         if isinstance(wanted, Tail) and isinstance(following, Tail):
             one, two = wanted.signal, following.signal
@@ -138,7 +145,7 @@ class Builder:
         last = [Last(int(entries[0, 0]), memory) for memory in (False, True)]
         for state, becomes in zip(states, last, strict=False):
             if isinstance(state, State):
-                self.carried[state.name] = becomes
+                self.carry(state, becomes)
         return Signal(entries.reshape(1, 1, block.count, 2), 0, x.length), *last
 
     def each(self, make: Callable[[int, Array], Block], entries: Array) -> Array:
