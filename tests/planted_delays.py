@@ -41,13 +41,15 @@ def dry_of(source):
 def wet_of(source, device):
     """The wet signal of a device that has no delay of its own: a circuit, or filters of minimum phase."""
     dry = dry_of(source)
-    if "sd1" in device:
-        wet = render(circuits.load("sd1", sample_rate=RATE), dry, {"drive": float(device.split()[1])})
-    elif device == "fuzz":
-        wet = fuzz(dry)
-    else:
-        wet = dry
-    return cabinet(wet) if "cabinet" in device else wet
+    if device == "fuzz":
+        return fuzz(dry)
+    if device == "cabinet":
+        return cabinet(dry)
+    if device.endswith("cabinet"):
+        return cabinet(wet_of(source, device.removesuffix(" + cabinet")))
+    # Twice the rate, for speed: what folds back at that is another overtone, but no delay.
+    sd1 = circuits.load("sd1", sample_rate=RATE, oversampling=2)
+    return render(sd1, dry, {"drive": float(device.split()[1])})
 
 
 def fuzz(dry):

@@ -13,7 +13,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import uniform_filter1d
 
 from drywet import audio
-from drywet.dataset.delay import HIGH_PASSES_HZ, DelayFitter, Fit, parabolic_peak
+from drywet.dataset.delay import HIGH_PASSES_HZ, LIKELY_HIGH_PASS_HZ, DelayFitter, Fit, parabolic_peak
 from drywet.errors import SignalError
 
 WINDOWS = 8
@@ -148,25 +148,31 @@ def measure_alignment(dry: Sliceable, wet: Sliceable, sample_rate: int, max_offs
                 "needed to find where it lies"
             )
     starts, length = _choose_windows(dry, wet, sample_rate)
-    searched = [_search(dry, wet, start, length, sample_rate, max_offset_s) for start in starts]
+    searched, region = [], None
+    for start in starts:
+        first, stop = _reach(start, length, len(wet), int(max_offset_s * sample_rate))
+        if region is None or (region.first, region.stop) != (first, stop):  # of a short recording it is always the same
+            region = _Region(wet, first, stop, length, sample_rate)
+        searched.append(_search(dry, start, length, region))
     line = _vote(searched, sample_rate)
     supporters = [number for number in range(len(searched)) if line.supports[number] >= 0]
+    brightest = {number: _brightest(dry, starts[number], length, sample_rate) for number in supporters}
     fit, residual, pieces, fitter = None, np.zeros(0), [], None
     moved, chosen = np.inf, False
     for _ in range(ROUNDS):
         kept = [
-            (number, *cut)
+            (number, brightest[number], *cut)
             for number in supporters
-            if (cut := _cut(dry, wet, starts[number], length, line, sample_rate)) is not None
+            if (cut := _cut(wet, brightest[number], line)) is not None
         ]
         if not kept:
             return _conclude(line, None, residual, searched, [], starts, length, sample_rate)
         if fitter is None or [row[1] for row in kept] != pieces:
             pieces = [row[1] for row in kept]
             fitter = DelayFitter([dry[piece] for piece in pieces], sample_rate)
-        # Which high-pass is in the device shows once the pieces lie within a fraction of a sample.
-        choosing = not chosen and moved < 0.2
-        tried = HIGH_PASSES_HZ if choosing else (fit.high_pass_hz if fit else HIGH_PASSES_HZ[0],)
+        # Which high-pass is in the device shows once the pieces lie together.
+        choosing = not chosen and moved < 1.0
+        tried = HIGH_PASSES_HZ if choosing else (fit.high_pass_hz if fit else LIKELY_HIGH_PASS_HZ,)
         chosen |= choosing
         fit = fitter.fit([row[2] for row in kept], [row[3] for row in kept], tried)
         supporters = [row[0] for row in kept]
@@ -228,27 +234,40 @@ def _choose_windows(dry: Sliceable, wet: Sliceable, sample_rate: int) -> tuple[l
     return [int(places[index]) for index in chosen if powers[index] > loud], length
 
 
-def _search(dry: Sliceable, wet: Sliceable, start: int, length: int, sample_rate: int, max_offset_s: float) -> _Peaks:
+def _reach(start: int, length: int, wet_length: int, reach: int) -> tuple[int, int]:
+    """From where to where in wet a window of dry may lie."""
+    return max(0, start - reach), min(wet_length, start + length + reach)
+
+
+class _Region:
+    """A part of wet in which windows of ``length`` samples are looked for: whitened, at a low rate."""
+
+    def __init__(self, wet: Sliceable, first: int, stop: int, length: int, sample_rate: int):
+        self.first, self.stop = first, stop
+        self.sample_rate, self.low_rate = sample_rate, sample_rate // max(1, sample_rate // SEARCH_RATE)
+        if stop - first < length // 2:
+            return
+        region = audio.resample(wet[first:stop], sample_rate, self.low_rate)
+        self.size = next_fast_len(len(region) + length * self.low_rate // sample_rate + 2, real=True)
+        self.signal, self.spectrum = _whiten(region, self.size, self.low_rate)
+        self.energy = np.concatenate([[0.0], np.cumsum(np.square(self.signal, dtype=np.float64))])
+
+
+def _search(dry: Sliceable, start: int, length: int, region: _Region) -> _Peaks:
     """Where the window of dry may lie in wet: the highest peaks of the whitened, normalised correlation."""
-    reach = int(max_offset_s * sample_rate)
-    first = max(0, start - reach)
-    stop = min(len(wet), start + length + reach)
     time = start + length / 2
-    if stop - first < length // 2:
+    if region.stop - region.first < length // 2:
         return _Peaks(time, np.zeros(0), np.zeros(0))
-    low_rate = sample_rate // max(1, sample_rate // SEARCH_RATE)
-    step = sample_rate / low_rate
-    window = audio.resample(dry[start : start + length], sample_rate, low_rate)
-    region = audio.resample(wet[first:stop], sample_rate, low_rate)
-    size = next_fast_len(len(window) + len(region), real=True)
-    window, spectrum = _whiten(window, size, low_rate)
-    region, wet_spectrum = _whiten(region, size, low_rate)
-    correlation = irfft(wet_spectrum * spectrum.conj(), size)
+    low_rate, count = region.low_rate, len(region.signal)
+    step = region.sample_rate / low_rate
+    window = audio.resample(dry[start : start + length], region.sample_rate, low_rate)
+    window, spectrum = _whiten(window, region.size, low_rate)
+    correlation = irfft(region.spectrum * spectrum.conj(), region.size)
     # Lags at which at least half of the window overlaps the region.
     half = len(window) // 2
-    lags = np.arange(-half, len(region) - len(window) + half + 1)
-    energy = np.concatenate([[0.0], np.cumsum(np.square(region, dtype=np.float64))])
-    overlapped = energy[np.clip(lags + len(window), 0, len(region))] - energy[np.clip(lags, 0, len(region))]
+    lags = np.arange(-half, count - len(window) + half + 1)
+    energy = region.energy
+    overlapped = energy[np.clip(lags + len(window), 0, count)] - energy[np.clip(lags, 0, count)]
     quiet = overlapped.max() * 1e-4 + 1e-30
     normalised = correlation[lags] / np.sqrt(np.sum(window**2) * np.maximum(overlapped, quiet))
     height = np.abs(normalised)
@@ -256,7 +275,7 @@ def _search(dry: Sliceable, wet: Sliceable, start: int, length: int, sample_rate
     found_lags, found_heights = [], []
     for _ in range(PEAKS):
         index = int(np.argmax(height))
-        found_lags.append((lags[0] + parabolic_peak(height, index)) * step + first - start)
+        found_lags.append((lags[0] + parabolic_peak(height, index)) * step + region.first - start)
         found_heights.append(np.clip(normalised[index], -1, 1))
         height[max(0, index - apart) : index + apart + 1] = 0.0
     return _Peaks(time, np.array(found_lags), np.array(found_heights))
@@ -342,21 +361,27 @@ def _finite(value: float) -> float | None:
     return round(value, 3) if np.isfinite(value) else None
 
 
-def _cut(dry: Sliceable, wet: Sliceable, start: int, length: int, line: _Line, sample_rate: int):
-    """The brightest piece of a window, wet cut to the nearest sample of where the line says, and how much too late that is.
-
-    None where wet does not reach that far.
-    """
+def _brightest(dry: Sliceable, start: int, length: int, sample_rate: int) -> slice:
+    """The piece of a window of dry in which there is most treble."""
     # Windows of a short recording overlap, their middles hardly.
     middle = min(length, max(len(dry) // WINDOWS, int(FIT_SECONDS * sample_rate)))
     start += (length - middle) // 2
     size = int(min(FIT_SECONDS * sample_rate, middle - 1))
     energy = np.concatenate([[0.0], np.cumsum(np.square(np.diff(dry[start : start + middle]), dtype=np.float64))])
     start += int(np.argmax(energy[size:] - energy[:-size]))
-    lag = round(line.at(start + size / 2))
-    if start + lag < 0 or start + lag + size > len(wet):
+    return slice(start, start + size)
+
+
+def _cut(wet: Sliceable, piece: slice, line: _Line) -> tuple[np.ndarray, np.ndarray] | None:
+    """Wet of a piece, cut to the nearest sample of where the line says, and by how much too late that is.
+
+    None where wet does not reach that far.
+    """
+    start, stop = piece.start, piece.stop
+    lag = round(line.at((start + stop) / 2))
+    if start + lag < 0 or stop + lag > len(wet):
         return None
-    return slice(start, start + size), wet[start + lag : start + lag + size], lag - line.at(start + np.arange(size))
+    return wet[start + lag : stop + lag], lag - line.at(np.arange(start, stop))
 
 
 def _conclude(line, fit: Fit | None, residual, searched, supporters, starts, length, sample_rate) -> Alignment:

@@ -19,9 +19,11 @@ from scipy.signal import butter, savgol_filter, sosfilt
 MISFIT_COUNTS = 1.5  # so that errors on virtual pedals lie within twice the uncertainty in 95 % of cases
 FRAME_S = 0.046  # about; long enough for the memory of a pedal, short enough for many of them
 HIGH_PASSES_HZ = (0.0, 350.0, 900.0, 1400.0)  # before the curve; 0 is none
+LIKELY_HIGH_PASS_HZ = 900.0  # of overdrives; and a device without a curve is fitted as well with any
 LOWEST_HZ = 60.0
 HIGHEST = 0.33  # of the sample rate; above it converters and digital filters leave the ways of analogue ones
 BANDS_PER_OCTAVE = 6
+FRAMES_AT_ONCE = 16  # so that they stay in the processor's cache
 LARGEST_SHIFT_S = 0.001  # either way, that a fit looks for beyond where it was told to look
 
 
@@ -74,8 +76,10 @@ class DelayFitter:
         self.sample_rate, self.drys = sample_rate, drys
         self.frame = 2 ** round(np.log2(FRAME_S * sample_rate))
         frequencies = np.arange(self.frame // 2 + 1) * sample_rate / self.frame
-        self.used = (frequencies > LOWEST_HZ) & (frequencies < HIGHEST * sample_rate)
+        inside = np.flatnonzero((frequencies > LOWEST_HZ) & (frequencies < HIGHEST * sample_rate))
+        self.used = slice(inside[0], inside[-1] + 1)
         self.frequencies = frequencies[self.used]
+        self._bands = _Bands(self.frequencies, sample_rate)
         self._scale = float(np.sqrt(np.mean([np.mean(np.square(dry, dtype=np.float64)) for dry in drys]))) or 1.0
         self._bent: dict[float, np.ndarray] = {}
 
@@ -92,15 +96,15 @@ class DelayFitter:
         """
         owner, wet = self._wet_spectra(wets, shifts)
         # Distortion that the model misses grows with the signal, so loud frames must not outweigh the others.
-        loudness = (np.abs(wet) ** 2).sum(1)
+        loudness = _power(wet).sum(1)
         even = (1 / np.sqrt(loudness + 0.05 * np.median(loudness) + 1e-30)).astype(np.float32)[:, None]
         best: _Hammerstein | None = None
         for cutoff_hz in high_passes_hz:
             curve = best.curve if best else np.array([0, 1, 0, 0, 0, 0], float)
-            found = _Hammerstein(even * self._bend(cutoff_hz), even * wet, cutoff_hz, curve)
+            found = _Hammerstein(self._bend(cutoff_hz), wet, even, cutoff_hz, curve)
             best = found if best is None or found.misfit < best.misfit else best
         assert best is not None
-        return _read_off(best, owner, len(wets), self.frame, self.used, self.sample_rate)
+        return _read_off(best, self._bands, owner, len(wets), self.frame, self.used)
 
     def _wet_spectra(self, wets, shifts):
         """Which piece each frame belongs to (N,), and its wet spectrum (N, F), the fraction of the cut taken back."""
@@ -123,12 +127,12 @@ class DelayFitter:
             pieces = [dry[: len(dry) // self.frame * self.frame].reshape(-1, self.frame) for dry in filtered]
             frames = np.concatenate(pieces).astype(np.float32)
             frames /= max(float(np.sqrt(np.mean(frames**2))), 1e-12)
-            size = np.abs(frames)
-            ways = [frames, np.tanh(0.5 * frames), np.tanh(2 * frames), np.tanh(8 * frames), size, np.tanh(2 * size)]
-            spectra = np.stack([rfft(way * window, axis=1)[:, self.used] for way in ways])
-            self._bent[cutoff_hz] = np.ascontiguousarray(
-                spectra, np.complex64
-            )  # picking columns leaves them the other way round
+            bent = np.tanh(2 * frames)
+            ways = [frames, np.tanh(0.5 * frames), bent, np.tanh(8 * frames), np.abs(frames), np.abs(bent)]
+            spectra = np.empty((len(ways), len(frames), len(self.frequencies)), np.complex64)
+            for spectrum, way in zip(spectra, ways, strict=True):
+                spectrum[:] = rfft(way * window, axis=1)[:, self.used]
+            self._bent[cutoff_hz] = spectra
         return self._bent[cutoff_hz]
 
 
@@ -142,36 +146,46 @@ class _Hammerstein:
     """Curve, then filter, by alternating least squares; frequencies and frames count by how well they are explained.
 
     With the noise of each frequency unknown, the likelihood is that of the sum of the logarithms of the residuals.
+    ``even`` (N, 1) multiplies the frames of both signals.
     """
 
-    def __init__(self, bent, wet, high_pass_hz, curve, rounds=3):
+    def __init__(self, bent, wet, even, high_pass_hz, curve, rounds=3):
         self.high_pass_hz, self.curve = high_pass_hz, curve
+        wet = even * wet
         trust = np.ones((len(wet), 1), np.float32)  # of each frame
         for round_ in range(rounds):
-            source = (self.curve.astype(np.float32) @ _as_real(bent)).view(np.complex64).reshape(wet.shape)
+            source = even * (self.curve.astype(np.float32) @ _as_real(bent)).view(np.complex64).reshape(wet.shape)
             self.source, self.wet = source * trust, wet * trust
-            self.power = (np.abs(self.wet) ** 2).sum(0) + 1e-20
-            self.source_power = (np.abs(self.source) ** 2).sum(0) + 1e-20
+            self.power = _power(self.wet).sum(0) + 1e-20
+            self.source_power = _power(self.source).sum(0) + 1e-20
             self.cross = (self.source.conj() * self.wet).sum(0)
             left = np.maximum(self.power - np.abs(self.cross) ** 2 / self.source_power, 1e-9 * self.power)
             if round_ == rounds - 1:
                 break
             weight = 1 / np.sqrt(np.maximum(savgol_filter(left, 15, 1), 1e-9 * left.max()))
             response = self.cross / self.source_power
-            missed = np.mean(np.abs((wet - source * response) * weight) ** 2, axis=1, keepdims=True)
+            missed = (_power(wet - source * response) @ weight**2)[:, None] / len(weight)
             trust = (1 / np.sqrt(missed + 0.3 * np.median(missed))).astype(np.float32)
             trust /= trust.max()
-            self.curve = self._solve_curve(bent * (response * weight * trust), wet * (weight * trust))
+            self.curve = self._solve_curve(bent, response * weight * (even * trust), wet * (weight * trust))
         self.misfit = float(np.log(left / self.power).sum())
         # The curve may fall and the filter invert; what counts is both.
         self.curve_sign = int(np.sign(np.vdot(bent[0], self.source).real))
 
     @staticmethod
-    def _solve_curve(filtered, wet):
-        count, rows = len(filtered), _as_real(filtered)
-        normal = (rows @ rows.T).astype(np.float64)
-        wanted = (rows @ _as_real(wet[None])[0]).astype(np.float64)
+    def _solve_curve(bent, factor, wet):
+        count = len(bent)
+        normal, wanted = np.zeros((count, count)), np.zeros(count)
+        for first in range(0, len(wet), FRAMES_AT_ONCE):
+            part = slice(first, first + FRAMES_AT_ONCE)
+            rows = _as_real(bent[:, part] * factor[part])
+            normal += rows @ rows.T
+            wanted += rows @ _as_real(wet[None, part])[0]
         return np.linalg.solve(normal + 1e-6 * np.trace(normal) * np.eye(count), wanted)
+
+
+def _power(spectra):
+    return np.square(spectra.real) + np.square(spectra.imag)  # abs() ** 2 takes the root first
 
 
 def _as_real(spectra):
@@ -179,13 +193,11 @@ def _as_real(spectra):
     return spectra.reshape(len(spectra), -1).view(np.float32)
 
 
-def _read_off(model, owner, count, frame, used, sample_rate):
-    wet = model.wet
-    frames, frequencies = len(wet), np.flatnonzero(used) * sample_rate / frame
+def _read_off(model, bands, owner, count, frame, used):
+    wet, frames, frequencies = model.wet, len(model.wet), bands.frequencies
     coherence = np.abs(model.cross) ** 2 / (model.source_power * model.power)
     coherent_power = float((coherence * model.power).sum() / model.power.sum())
     explained = max(0.0, (coherent_power - 1 / frames) / (1 - 1 / frames)) if frames > 1 else 0.0
-    bands = _Bands(frequencies, sample_rate)
     trusted = bands.mean(coherence) > max(0.05, 4 / frames)
     if trusted.sum() < 2 * BANDS_PER_OCTAVE:
         return None
@@ -198,14 +210,14 @@ def _read_off(model, owner, count, frame, used, sample_rate):
     for number in range(count):
         mine = owner == number
         cross = predicted[mine].sum(0)
-        residual_delays[number] = _delay_of(cross * weight, used, frame, sample_rate)
+        residual_delays[number] = _delay_of(cross * weight, used, frame, bands.sample_rate)
         # Fisher information of a delay: high frequencies tell most.
         precision[number] = float((np.abs(cross) * weight * frequencies).sum())
     groups = min(4, count)
     for group in range(groups):
         mine = owner % groups == group
         cross = (model.source[mine].conj() * wet[mine]).sum(0)
-        parts.append(bands.excess_delay(cross, (np.abs(model.source[mine]) ** 2).sum(0), coherence, trusted)[0])
+        parts.append(bands.excess_delay(cross, _power(model.source[mine]).sum(0), coherence, trusted)[0])
     spread = float(np.std(parts, ddof=1) / np.sqrt(groups)) if groups > 1 else 1.0
     highest_hz = float(bands.centres[trusted][-1])
     polarity = sign * model.curve_sign
@@ -250,6 +262,14 @@ class _Bands:
         _, self.of = np.unique(number, return_inverse=True)
         self.sizes = np.bincount(self.of)
         self.centres = np.exp(self.mean(np.log(frequencies)))
+        reach = round(LARGEST_SHIFT_S * sample_rate)
+        self._delays = np.linspace(-reach, reach, 20 * reach + 1)
+        self._turns = np.exp(2j * np.pi * self.centres / sample_rate * self._delays[:, None])
+        # Over u = ln(frequency / 1 Hz) phase is the slope of the level, weighted by ln coth |u - u0| / 2.
+        self._edges = np.linspace(0.0, np.log(1e7), 4001)
+        self._middles = (self._edges[1:] + self._edges[:-1]) / 2
+        away = np.abs(self._middles - np.log(self.centres)[:, None])
+        self._kernel = np.log(1 / np.tanh(away / 2 + 1e-9)) * (self._edges[1] - self._edges[0]) / np.pi
 
     def mean(self, values):
         return np.bincount(self.of, values) / self.sizes
@@ -272,12 +292,9 @@ class _Bands:
         weight = self.sizes[trusted] * share / (1 - share + 1e-3)
         weight = np.minimum(weight, np.quantile(weight, 0.8))  # no band decides alone
         phase = np.angle(response) - self._minimum_phase(np.abs(response), weight, trusted)
-        reach = round(LARGEST_SHIFT_S * self.sample_rate)
-        delays = np.linspace(-reach, reach, 20 * reach + 1)
-        turned = np.exp(2j * np.pi * self.centres[trusted] / self.sample_rate * delays[:, None] + 1j * phase)
-        agreement = (weight * turned).sum(1).real
+        agreement = (self._turns[:, trusted] @ (weight * np.exp(1j * phase))).real
         best = int(np.argmax(np.abs(agreement)))
-        delay = delays[0] + 0.1 * parabolic_peak(np.abs(agreement), best)
+        delay = self._delays[0] + 0.1 * parabolic_peak(np.abs(agreement), best)
         # If the phase that is left over were all a delay at the frequencies that decide, it would be this one.
         left_over = np.sqrt(max(0.0, 2 * (1 - abs(agreement[best]) / weight.sum())))
         deciding_hz = np.sqrt(np.average(self.centres[trusted] ** 2, weights=weight))
@@ -296,8 +313,5 @@ class _Bands:
         away = place[top] - np.average(place[top], weights=weight[top] + 1e-9)
         falling = min(float((weight[top] * away * level[top]).sum() / ((weight[top] * away**2).sum() + 1e-9)), 0.0)
         rising = max(slopes[:3].mean(), 0.0)
-        grid = np.linspace(0.0, np.log(1e7), 4001)
-        middle = (grid[1:] + grid[:-1]) / 2
-        slope = np.concatenate([[rising], slopes, [falling]])[np.searchsorted(place, middle)]
-        kernel = np.log(1 / np.tanh(np.abs(middle - place[:, None]) / 2 + 1e-9))
-        return (kernel * slope).sum(1) * (grid[1] - grid[0]) / np.pi
+        slope = np.concatenate([[rising], slopes, [falling]])[np.searchsorted(place, self._middles)]
+        return self._kernel[trusted] @ slope
