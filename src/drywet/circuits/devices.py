@@ -1,7 +1,7 @@
 """Laws of the nonlinear devices: current, charge and their derivatives at a port, after SPICE.
 
-A port is a pair of nodes whose voltage a device law reads and into which it drives a current. Each port has a kind
-(a small integer, so that compiled code can choose) and a row of constants.
+A port is a pair of nodes whose voltage a device law reads and into which it drives a current. Each port has a kind and a row
+of constants. Compiled code computes all laws for eight ports at once; the constants take out what a kind lacks.
 
 =============  ======================================  =======================================================
 kind           law                                     source

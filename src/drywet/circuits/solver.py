@@ -61,7 +61,6 @@ _WORK = 14
 CHARGES, NOW, BEFORE, EARLIER = range(4)
 _KEPT = 4
 
-
 _DONE, _AGAIN, _LOST = range(3)
 
 
