@@ -139,6 +139,9 @@ def test_killed_twenty_times_it_resumes_to_identical_weights(small_dataset, tmp_
         process.start()
         return process
 
+    first = processes.Process(target=int)  # starts the server, which is not to count as training
+    first.start()
+    first.join()
     started = time.monotonic()
     undisturbed = start("whole")
     undisturbed.join()
