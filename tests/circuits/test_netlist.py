@@ -96,6 +96,11 @@ def test_knobs_are_read_from_comment_cards():
         (SOUND + "B1 out 0 I=V(in)*V(out)", "product of voltages"),
         (SOUND + "B1 out 0 I=tanh(tanh(V(in)))", "tanh inside tanh"),
         (SOUND + "B1 out 0 I=exp(V(in))", "unknown function"),
+        (SOUND + "B1 out 0 I=V(in)/0", "divides by 0"),
+        (SOUND + "R3 out 0 {" + "-" * 300 + "1k}", "nested more than"),
+        (SOUND + "B1 out 0 I=" + "-" * 300 + "V(in)", "nested more than"),
+        (SOUND + "*.knob one g\n*.knob two g\n.param g=1", "knob one turns already"),
+        (SOUND + "R3 out 0\n" + "+ 0\n" * 2000, "card of more than 4000 characters"),
         ("+ R1 in out 1k", "nothing before it"),
     ],
 )
@@ -155,6 +160,17 @@ def test_a_file_that_is_missing_binary_or_huge_is_refused(tmp_path):
 def test_too_many_parts_are_refused():
     with pytest.raises(CircuitError, match="more than"):
         parts(SOUND + "\n".join(f"RX{k} out 0 1k" for k in range(1000)))
+
+
+def test_params_that_name_each_other_twice_are_computed_once():
+    doubled = "".join(f".param a{k + 1}={{a{k}+a{k}}}\n" for k in range(60))  # 2^60 sums, were each computed anew
+    assert parts(f"{SOUND}{doubled}.param a0=5\nR3 out 0 {{a60/2^60}}")["r3"].value == 5
+
+
+def test_subcircuits_without_parts_are_stopped_too():
+    bombs = "".join(f".subckt S{k} a\n" + "".join(f"X{n} a S{k + 1}\n" for n in range(9)) + ".ends\n" for k in range(9))
+    with pytest.raises(CircuitError, match="more than"):
+        parts(SOUND + "X1 out S0\n" + bombs + ".subckt S9 a\n.ends")
 
 
 def test_subcircuits_that_multiply_are_stopped():

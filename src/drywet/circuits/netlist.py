@@ -17,13 +17,14 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
 from drywet.circuits.laws import LAWS
 from drywet.errors import CircuitError
 
-MAX_BYTES, MAX_LINES, MAX_EXPRESSION = 1_000_000, 10_000, 1_000
+MAX_BYTES, MAX_LINES, MAX_CARD, MAX_EXPRESSION, MAX_NESTING = 1_000_000, 10_000, 4_000, 1_000, 100
 MAX_PARTS, MAX_DEPTH, MAX_KNOBS = 400, 10, 16
 
 _SUFFIXES = {
@@ -226,7 +227,10 @@ class _Reader:
             elif line.split()[0] == ".end":
                 break
             else:
+                last = len(cards)
                 cards.append(_Card(number, line))
+            if len(cards[last].text) > MAX_CARD:
+                self.netlist.fail(number, f"a card of more than {MAX_CARD} characters, the most that are read")
         return cards
 
     def _comment_card(self, card: _Card) -> None:
@@ -246,7 +250,7 @@ class _Reader:
             fail(card.line, f"unknown card {word}; known are *.input, *.output, *.knob, *.linear")
 
     def _knob(self, card: _Card, plain: list[str], options: dict[str, str]) -> None:
-        fail = self.netlist.fail
+        fail, known = self.netlist.fail, self.netlist.knobs
         if len(plain) != 2 or set(options) - {"law", "laws", "default"}:
             fail(card.line, "write *.knob NAME PARAMETER law=LAW laws=LAW,LAW default=0.5")
         law = options.get("law", "linear")
@@ -257,9 +261,12 @@ class _Reader:
         default = _constant(self.netlist, options.get("default", "0.5"), card.line)
         if not 0 <= default <= 1:
             fail(card.line, f"a knob's default lies between 0 and 1, not {default:g}")
-        if plain[0] in self.netlist.knobs or len(self.netlist.knobs) >= MAX_KNOBS:
+        if plain[0] in known or len(known) >= MAX_KNOBS:
             fail(card.line, f"knob {plain[0]} stands twice, or there are more than {MAX_KNOBS} knobs")
-        self.netlist.knobs[plain[0]] = Knob(plain[0], plain[1], law, tuple(dict.fromkeys((law, *laws))), default)
+        for other in known.values():
+            if other.parameter == plain[1]:
+                fail(card.line, f"knob {plain[0]} turns .param {plain[1]}, which knob {other.name} turns already")
+        known[plain[0]] = Knob(plain[0], plain[1], law, tuple(dict.fromkeys((law, *laws))), default)
 
     def _dot_card(self, card: _Card, word: str) -> None:
         fail = self.netlist.fail
@@ -344,12 +351,14 @@ class _Opener:
         return self.parts
 
     def _values(self, scope: _Scope, outer: Mapping[str, float], given: Mapping[str, float]) -> dict[str, float]:
-        values: dict[str, float] = {**outer}
+        found: dict[str, float] = {}
         pending: set[str] = set()
 
         def value(name: str, line: int) -> float:
             if name in given:
                 return given[name]
+            if name in found:
+                return found[name]
             if name not in scope.params:
                 if name in outer:
                     return outer[name]
@@ -358,13 +367,10 @@ class _Opener:
                 self.netlist.fail(line, f".param {name} is defined by itself")
             pending.add(name)
             text, line = scope.params[name]
-            found = self._number(text, line, value)
-            pending.discard(name)
-            return found
+            found[name] = self._number(text, line, value)
+            return found[name]
 
-        for name, (_, line) in scope.params.items():
-            values[name] = value(name, line)
-        return values
+        return {**outer, **{name: value(name, line) for name, (_, line) in scope.params.items()}}
 
     def _number(self, text: str, line: int, lookup: Callable[[str, int], float]) -> float:
         return _evaluate(self.netlist, _expression(self.netlist, text, line), line, lambda name: lookup(name, line))
@@ -388,8 +394,10 @@ class _Opener:
         kind = local[0].upper()
         if name in self.names:
             fail(line, f"{name} stands twice")
-        if len(self.parts) >= MAX_PARTS:
-            fail(line, f"more than {MAX_PARTS} parts; a circuit this large is not meant for this solver")
+        if len(self.names) >= MAX_PARTS:
+            fail(
+                line, f"more than {MAX_PARTS} parts and subcircuits; a circuit this large is not meant for this solver"
+            )
         self.names.add(name)
 
         def node(word: str) -> str:
@@ -532,24 +540,38 @@ def _constant(netlist: Netlist, text: str, line: int) -> float:
 
 
 def _expression(netlist: Netlist, text: str, line: int) -> ast.expr:
-    """The syntax tree of SPICE arithmetic; 4.7k and 1meg become numbers first."""
+    try:
+        return _tree(text)
+    except ValueError as error:
+        netlist.fail(line, str(error))
+
+
+@lru_cache(maxsize=1024)  # a turned knob opens the same cards again
+def _tree(text: str) -> ast.expr:
+    """The syntax tree of SPICE arithmetic; 4.7k and 1meg become numbers first. ValueError says what cannot be read."""
     if len(text) > MAX_EXPRESSION:
-        netlist.fail(line, f"an expression of {len(text)} characters; at most {MAX_EXPRESSION} are read")
+        raise ValueError(f"an expression of {len(text)} characters; at most {MAX_EXPRESSION} are read")
     inner = text.strip()
     if inner[:1] + inner[-1:] in ("{}", "''"):
         inner = inner[1:-1]
 
     def plain(match: re.Match) -> str:
         if match[3] not in ("", "ohm", "ohms", "v", "a", "f", "h", "hz", "s"):
-            netlist.fail(line, f"cannot read the number {match[0]!r}")
+            raise ValueError(f"cannot read the number {match[0]!r}")
         return repr(float(match[1]) * _SUFFIXES.get(match[2] or "", 1.0))
 
     # A number starts where no name is under way; V(out2) and v1 keep their digits.
     python = re.sub(r"(?<![\w.])" + _NUMBER.pattern + r"(?![\w.])", plain, _hide_nodes(inner)).replace("^", "**")
     try:
-        return ast.parse(python.strip(), mode="eval").body
+        tree = ast.parse(python.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        netlist.fail(line, f"cannot read the expression {text!r}")
+        raise ValueError(f"cannot read the expression {text!r}") from None
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_NESTING):
+        level = [inner for outer in level for inner in ast.iter_child_nodes(outer)]
+    if level:
+        raise ValueError(f"the expression {text!r} is nested more than {MAX_NESTING} deep")
+    return tree
 
 
 def _hide_nodes(text: str) -> str:
@@ -618,7 +640,9 @@ def _affine(netlist, tree, line, lookup, node):
             return left[0].plus(right[0]), left[1] + right[1]
         if isinstance(tree, ast.BinOp) and isinstance(tree.op, (ast.Mult, ast.Div)):
             left, right = walk(tree.left), walk(tree.right)
-            if isinstance(tree.op, ast.Div) and constant(right):
+            if isinstance(tree.op, ast.Div) and constant(right) is not None:
+                if not constant(right):
+                    netlist.fail(line, f"{ast.unparse(tree)!r} divides by 0")
                 return scaled(left, 1 / constant(right))
             if isinstance(tree.op, ast.Mult):
                 if constant(left) is not None:
