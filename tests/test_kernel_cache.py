@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import subprocess
 import sys
 
 import pytest
@@ -49,3 +50,28 @@ def test_numba_alone_would_go_on_with_the_old_one(build, monkeypatch):
     monkeypatch.setattr("drywet.engine.kernels.native.follow", lambda cache, function: None)
     assert build(2.0, 1000).ctypes(1.5) == 3.0
     assert build(4.0, 2000).ctypes(1.5) == 3.0
+
+
+WITHOUT_A_FOLDER = """
+import numba.core.caching as caching
+def refuse(self): raise PermissionError("read-only")
+caching._CacheLocator.ensure_cache_path = refuse
+import numpy as np
+from drywet.circuits.oversampling import Oversampler
+from drywet.engine.effect import EngineEffect
+from drywet.engine.formats import ModelFile
+from drywet.engine.kernels import compiled as compiled_network
+from drywet.engine.typical import TYPICAL
+print(Oversampler(1).up(np.full(1, 3.0))[0])
+effect = EngineEffect(ModelFile("drywet", "", "", TYPICAL["grey box"](), 48_000, 0, 0),
+                      network=compiled_network(TYPICAL["grey box"](), print))
+effect.native()
+print(np.isfinite(effect.process(np.ones(64, np.float32), effect.controls)).all())
+"""
+
+
+def test_where_no_folder_can_be_written_to_functions_are_compiled_anew_and_it_is_said():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_A_FOLDER], check=True, capture_output=True, text=True)
+    same, said, finite = done.stdout.splitlines()
+    assert (same, finite) == ("3.0", "True")
+    assert "set NUMBA_CACHE_DIR" in said

@@ -3,11 +3,37 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).parents[1]
 _IMPORT = re.compile(r"^from (drywet\.(?:circuits|engine\.kernels|live)\.\w+) import", re.MULTILINE)
+
+
+@cache
+def possible() -> bool:
+    """Whether numba finds a folder for its cache that it may write to: beside the code, or in the user's own."""
+    from numba.core.caching import FunctionCache
+
+    try:
+        FunctionCache(possible.__wrapped__)
+    except RuntimeError:
+        return False
+    return True
+
+
+def prepare(dispatcher: Any, signature: str, name: str, report: Callable[[str], None]) -> None:
+    """Bring a compiled function from the cache of an earlier process; compile it where there is none, and say so before."""
+    if dispatcher.signatures:
+        return
+    if not possible():
+        report(f"compiling the {name}; set NUMBA_CACHE_DIR to a folder that may be written to, and it is kept there")
+    elif not holds(dispatcher.py_func):
+        report(f"compiling the {name}, once on this machine; some seconds")
+    follow(dispatcher._cache, dispatcher.py_func)
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
 
 
 def follow(cache: Any, function: Callable[..., Any]) -> None:

@@ -33,6 +33,14 @@ def test_render_writes_what_the_library_renders(dry_file, tmp_path):
     np.testing.assert_allclose(wet, expected, atol=2**-23)
 
 
+def test_compiling_the_solver_is_said_on_stderr_once(dry_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "drywet.circuits.circuit.prepare", lambda *prepared: prepared[-1]("compiling the " + prepared[2])
+    )
+    result = run("render", "sd1", dry_file, tmp_path / "wet.wav")
+    assert result.stderr.count("compiling the circuit solver") == 1
+
+
 def test_any_knob_can_be_set_by_name_and_a_law_chosen(dry_file, tmp_path):
     run("render", "sd1", dry_file, tmp_path / "a.wav", "--set", "drive=3:00", "--law", "drive=linear")
     expected = render(load("sd1", laws={"drive": "linear"}), audio.read(dry_file)[0], {"drive": 0.8})

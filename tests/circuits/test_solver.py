@@ -172,6 +172,19 @@ def test_a_fuzz_that_is_no_sd1_agrees_with_ngspice():
     assert 10 * np.log10(np.sum((wet - ngspice) ** 2) / np.sum(ngspice**2)) < -70
 
 
+def test_a_knob_that_takes_one_part_for_another_begins_at_rest():
+    switched = circuit(
+        "*.knob which c default=0\n.param c=0\nVIN in 0 0\nR1 in out 10k\nC1 out 0 {10n*c}\nC2 in out {10n*(1-c)}\n"
+        "R2 out 0 10k",
+        oversampling=1,
+    )
+    dry = sine(1.0)
+    expected = render(switched, dry, {"which": 1.0})
+    switched.reset()
+    switched.process(dry[:100], {"which": 0.0})
+    np.testing.assert_array_equal(switched.process(dry, {"which": 1.0}), expected)  # nothing of C2's charge in C1
+
+
 @pytest.mark.parametrize("factor", [1, 2, 8])
 def test_oversampling_and_back_is_a_delay_by_whole_samples(factor):
     oversampler = Oversampler(factor)

@@ -149,6 +149,24 @@ def test_a_knob_that_takes_a_part_out_is_refused_and_the_sound_goes_on(dry):
     np.testing.assert_array_equal(played(live, dry, 64), before)
 
 
+def test_a_knob_that_takes_one_part_for_another_is_refused_though_there_are_as_many():
+    text = (
+        "a switch\n*.input VIN\n*.output out\n*.knob which c default=0\n.param c=0\nVIN in 0 0\nR1 in out 10k\n"
+        "C1 out 0 {1n*c}\nC2 in out {1n*(1-c)}\nR2 out 0 10k\n"
+    )
+    with pytest.raises(CircuitError, match=r"\(c1, c2\).*cannot be done while playing"):
+        PlayableCircuit(VirtualCircuit(parse(text), oversampling=1)).turn({"which": 1.0})
+
+
+def test_a_block_that_may_not_be_written_to_is_played(dry):
+    live = PlayableCircuit(sd1())
+    expected = live.process(dry, {})
+    live.reset()
+    block = dry.copy()
+    block.flags.writeable = False
+    np.testing.assert_array_equal(live.process(block, {}), expected)
+
+
 @pytest.mark.parametrize("positions", [{"presence": 0.5}, {"drive": 1.5}])
 def test_knobs_that_are_not_there_are_refused(positions):
     with pytest.raises(SettingsError):

@@ -1,7 +1,7 @@
 """A netlist as an Effect: dry in volts in, wet in volts out."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from drywet import controls as knobs
 from drywet.audio import HIGHEST_RATE, LOWEST_RATE
 from drywet.circuits import mna, solver
 from drywet.circuits.laws import LAWS
-from drywet.circuits.loop import play
+from drywet.circuits.loop import SIGNATURE, play
 from drywet.circuits.netlist import Netlist, parse, read
 from drywet.circuits.oversampling import PASS_BAND, Oversampler
 from drywet.errors import CircuitError, SettingsError, SignalError
+from drywet.kernel_cache import prepare
 
 MAX_OVERSAMPLING = 64
 _CACHED_SETTINGS = 64
@@ -124,6 +125,10 @@ class VirtualCircuit:
         self.latency = self._oversampler.latency
         self.reset()
 
+    def prepare(self, report: Callable[[str], None] = lambda text: None) -> None:
+        """Have the solver ready, as the first :meth:`process` would; ``report`` is told if it has to be compiled first."""
+        prepare(play, SIGNATURE, "circuit solver", report)
+
     def parameters(self, controls: Mapping[str, str | float] | None = None) -> dict[str, float]:
         """The netlist's ``.param`` values for knob positions: rotations through the pot laws."""
         positions = knobs.resolve(controls, self.controls)
@@ -149,9 +154,10 @@ class VirtualCircuit:
         SettingsError
             If a knob is unknown or out of range.
         """
-        dry = np.ascontiguousarray(dry, np.float32)
+        dry = np.array(dry, np.float32)
         if dry.ndim != 1 or not np.isfinite(dry).all():
             raise SignalError(f"dry must be finite and of shape (T,); this block has shape {dry.shape}")
+        self.prepare()
         self._setting = self._turn(self.parameters(controls))
         kernel, oversampler, wet = self._setting.kernel, self._oversampler, np.empty_like(dry)
         play(
@@ -226,8 +232,7 @@ class VirtualCircuit:
         old, new = self._setting, self._make(parameters)
         if new is old:
             return new
-        same = old is not None and len(old.kernel.numbers) == len(new.kernel.numbers)
-        if old is None or not same:
+        if old is None or old.kernel.keepers != new.kernel.keepers:
             self._state = new.kernel.rest()
             self._work, counters = new.kernel.memory()
             counters[: solver.COUNTERS] = self._counters[: solver.COUNTERS]
@@ -258,4 +263,6 @@ class _Setting:
         reduced = self.reduced = mna.reduce(self.system, self.at, step)
         if not np.isfinite(reduced.coupling).all() or not np.isfinite(reduced.from_history).all():
             raise CircuitError(f"{netlist.name}: the equations of a time step have no finite solution")
-        self.kernel = solver.Kernel(reduced)
+        system, ports = self.system, zip(self.system.port_names, self.system.linear, self.at.capacitance, strict=True)
+        charged = [f"charge of {name}" for name, linear, farads in ports if linear and farads > 0]
+        self.kernel = solver.Kernel(reduced, (*system.capacitor_names, *system.port_names, *charged))

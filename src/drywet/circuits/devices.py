@@ -41,6 +41,7 @@ from drywet.circuits.lanes import (
     where_less,
     with_sign,
 )
+from drywet.kernel_cache import possible
 
 THERMAL_VOLTAGE = 1.380649e-23 * 300.15 / 1.602176634e-19  # V at 27 °C, SPICE's temperature
 GMIN = 1e-12  # S across every junction, as in SPICE
@@ -241,7 +242,7 @@ def evaluate_all(kinds: np.ndarray, rows: np.ndarray, v: np.ndarray) -> np.ndarr
     return out[:, lanes]
 
 
-@njit(cache=True, **INLINED)
+@njit(**INLINED, cache=possible())
 def limited(kind, vte, saturation, v_new, v_old):
     """``v_new``, or less where the law cannot follow: a junction's exponential (SPICE's pnjlim), tanh across its slope."""
     if kind == TANH:

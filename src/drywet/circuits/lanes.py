@@ -16,7 +16,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-from drywet.kernel_cache import follow
+from drywet.kernel_cache import follow, possible
 
 LANES = 8
 INLINED: dict[str, Any] = {"error_model": "numpy", "forceinline": True}  # for what is part of a larger function
@@ -28,7 +28,7 @@ _ONE = 8  # bytes: arrays begin anywhere, so only their elements are aligned
 
 def compiled(function: Callable[..., Any]) -> Any:
     """``function`` compiled when it is first called, and cached: it needs no interpreter and raises nothing."""
-    dispatcher: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
+    dispatcher: Any = njit(cache=possible(), nogil=True, error_model="numpy")(function)
     follow(dispatcher._cache, function)
     return dispatcher
 

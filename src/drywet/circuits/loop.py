@@ -4,6 +4,11 @@ from drywet.circuits.lanes import compiled
 from drywet.circuits.oversampling import CHUNK, beside, lower, raised
 from drywet.circuits.solver import step
 
+SIGNATURE = (
+    "void(float32[::1], float32[::1], int64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[::1], "
+    "float64[::1], int64[::1])"
+)
+
 
 @compiled
 def play(dry, wet, sizes, filters, lines, whole, numbers, state, work, counters):

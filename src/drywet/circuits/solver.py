@@ -74,9 +74,12 @@ class Kernel:
     numbers : array of float64
     wide, out : int
         Lanes of the ports, and of the histories with the output.
+    keepers : tuple of str
+        The capacitors and ports whose charge is the state: it can be taken over from a kernel with the same ones.
     """
 
-    def __init__(self, reduced: Reduced):
+    def __init__(self, reduced: Reduced, keepers: tuple[str, ...]):
+        self.keepers = keepers
         order, begins = blocks_of(reduced)
         kinds = reduced.kinds[order]
         lanes, wide = lanes_of(kinds), lane_count(kinds)

@@ -109,7 +109,9 @@ def render(
         values = set_path(values, name, value)
     settings = parse(VirtualDataset, values, "--set")
     with progress.stage("rendering", 1) as stage:
-        dataset = render_dataset(settings, out, executor.Local(), lambda share: stage.update(0, share))
+        dataset = render_dataset(
+            settings, out, executor.Local(), lambda share: stage.update(0, share), common.stderr.print
+        )
         stage.update(1, 1.0)
     common.stdout.print(f"{dataset.folder}: {len(dataset.manifest.recording)} recordings at {dataset.sample_rate} Hz")
 

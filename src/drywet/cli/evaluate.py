@@ -92,6 +92,8 @@ def _probe(
         positions |= read_settings(run).controls
     given = common.parse_knobs(knobs)
     device = circuits.load(circuit, sample_rate=effect.sample_rate) if circuit else None
+    if device:
+        device.prepare(common.stderr.print)
     known = {**effect.controls, **(device.controls if device else {})}
     controls.resolve(given, known)  # refuses a knob that neither has
     for one in (effect, device) if device else (effect,):

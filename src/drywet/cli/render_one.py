@@ -114,7 +114,9 @@ def effect_of(how: HowToRender, sample_rate: int) -> "Effect":
     from drywet.circuits import load as load_circuit
 
     solved = {} if how.circuit.oversampling is None else {"oversampling": how.circuit.oversampling}
-    return load_circuit(how.model, sample_rate=sample_rate, laws=dict(how.circuit.laws), **solved)
+    circuit = load_circuit(how.model, sample_rate=sample_rate, laws=dict(how.circuit.laws), **solved)
+    circuit.prepare(common.stderr.print)
+    return circuit
 
 
 def gains(how: HowToRender, effect: "Effect", say: Callable[[str], None]) -> tuple[float, float]:

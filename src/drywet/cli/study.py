@@ -120,7 +120,9 @@ def run_study(
     folder = out or Path("studies") / settings.name
     workers = executor.by_name(executor_name, jobs)
     with progress.stage("rendering the dataset", 1) as stage:
-        study = open_study(settings, folder, dataset, workers, lambda share: stage.update(0, share))
+        study = open_study(
+            settings, folder, dataset, workers, lambda share: stage.update(0, share), common.stderr.print
+        )
         stage.update(1, 1.0)
     configs = [config for config, _ in study.runs]
     first = configs[0].settings

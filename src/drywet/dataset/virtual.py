@@ -86,11 +86,12 @@ def render_dataset(
     folder: Path | str,
     workers: executor.Executor | None = None,
     report: Callable[[float], None] = lambda share: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Dataset:
     """Render every recording of ``settings`` into ``folder`` and describe it in ``dataset.toml``.
 
     What is there already from the same settings is kept, so an interrupted rendering goes on. ``report(share)`` is
-    told how much of the audio is done, in [0, 1].
+    told how much of the audio is done, in [0, 1]; ``say`` is told if the circuit solver has to be compiled first.
 
     Raises
     ------
@@ -106,7 +107,8 @@ def render_dataset(
     if not (folder / MADE_FROM).is_file() and files.in_use(folder):
         raise DatasetError(f"{folder}: is not empty and no rendered dataset; choose another folder")
     parts = _parts(settings)
-    circuits.load(settings.circuit, sample_rate=settings.sample_rate)  # so that a mistake shows before files are made
+    # So that a mistake shows before files are made, and the solver is compiled once, not by every worker.
+    circuits.load(settings.circuit, sample_rate=settings.sample_rate).prepare(say)
     files.write_json(folder / MADE_FROM, recipe)
     for clip, dry in {part.clip: part.dry for part in parts}.items():
         audio.write(folder / "dry" / f"{clip}.wav", dry, settings.sample_rate)

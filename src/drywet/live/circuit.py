@@ -20,7 +20,7 @@ from drywet.circuits.solver import GIVEN_UP, Kernel, lift, settle
 from drywet.effect import Native
 from drywet.engine.kernels.native import kernel_address, play_address
 from drywet.errors import CircuitError
-from drywet.kernel_cache import holds
+from drywet.kernel_cache import prepare
 
 LIVE_OVERSAMPLING = 8  # the SD-1 then takes a fifth of a core, see docs/circuits.md
 
@@ -93,11 +93,7 @@ class PlayableCircuit:
         """``report`` is told when the solver has to be compiled first."""
         self.circuit, self.controls = circuit, dict(circuit.controls)
         self.sample_rate, self.latency = circuit.sample_rate, circuit.latency
-        if not _play.signatures:
-            if not holds(_play.py_func):
-                report("compiling the circuit solver, once on this machine; some seconds")
-            _play.compile(_SIGNATURE)
-            _play.disable_compile()
+        prepare(_play, _SIGNATURE, "circuit solver", report)
         self._lock = threading.Lock()
         kernel, oversampler = circuit.kernel(), circuit.oversampler()
         state, (work, counters) = kernel.rest(), kernel.memory()
@@ -109,6 +105,7 @@ class PlayableCircuit:
         table[_FILTERS : _END + 1] = places
         table[[_SET_NUMBERS, _SET_WHOLE, _COUNTED]] = len(kernel.numbers), len(kernel.whole), len(counters)
         table[_SIZES:_COUNTERS] = oversampler.sizes
+        self._keepers = kernel.keepers
         self.reset()
 
     def reset(self) -> None:
@@ -139,13 +136,13 @@ class PlayableCircuit:
                 self._turned = parameters
 
     def _write(self, number: int, kernel: Kernel) -> None:
-        whole, constants = len(kernel.whole), len(kernel.numbers)
-        expected = int(self._table[_SET_WHOLE]), int(self._table[_SET_NUMBERS])
-        if (whole, constants) != expected:
+        if kernel.keepers != self._keepers:
+            parts = ", ".join(sorted(set(kernel.keepers) ^ set(self._keepers))) or "parts in another order"
             raise CircuitError(
-                f"{self.circuit.netlist.name}: at this position of the knobs its equations are others ({constants} constants, "
-                f"at the defaults {expected[1]}): a knob takes a part in or out, which cannot be done while playing"
+                f"{self.circuit.netlist.name}: at this position of the knobs its equations are not those of the defaults "
+                f"({parts}): a knob takes a part in or out, which cannot be done while playing"
             )
+        whole, constants = len(kernel.whole), len(kernel.numbers)
         start = _COUNTERS + self._table[_COUNTED] + number * whole
         self._table[start : start + whole] = kernel.whole
         start = self._table[_SETS] + number * constants
@@ -158,7 +155,7 @@ class PlayableCircuit:
     def process(self, dry: np.ndarray, controls: Mapping[str, str | float]) -> np.ndarray:
         """The next wet block: it is an :class:`drywet.effect.Effect`, too."""
         self.turn(controls)
-        dry = np.ascontiguousarray(dry, np.float32)
+        dry = np.array(dry, np.float32)
         wet = np.empty_like(dry)
         self.process_into(dry, wet)
         return wet

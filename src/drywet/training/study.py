@@ -189,10 +189,12 @@ def open_study(
     dataset: Path | str | None = None,
     workers: executor.Executor | None = None,
     report: Callable[[float], None] = lambda share: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Study:
     """Make the study's folder, or find it as it was left; render the virtual dataset if it needs one.
 
-    ``dataset`` is a folder of recorded audio to use instead. ``report(share)`` follows the rendering.
+    ``dataset`` is a folder of recorded audio to use instead. ``report(share)`` follows the rendering; ``say`` is told if
+    the circuit solver has to be compiled first.
 
     Raises
     ------
@@ -212,7 +214,7 @@ def open_study(
     if dataset is not None:
         recordings = Dataset(dataset)
     elif settings.dataset is not None:
-        recordings = render_dataset(settings.dataset, folder / "dataset", workers, report)
+        recordings = render_dataset(settings.dataset, folder / "dataset", workers, report, say)
     else:
         raise SettingsError(f"study {settings.name}: says nothing of a dataset; give one with --dataset FOLDER")
     if known is not None and known.get("dataset_sha256") != recordings.sha256:

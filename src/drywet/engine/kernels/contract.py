@@ -8,11 +8,11 @@ import numpy as np
 from drywet.effect import Native
 from drywet.engine.contract import Array, Network
 from drywet.errors import SignalError
-from drywet.kernel_cache import follow, holds
+from drywet.kernel_cache import possible, prepare
 
 CHUNK = 64  # samples that a kernel takes at once, so that what lies between its steps stays in the nearest cache
 # Nothing is reordered: the same sample gets the same bits wherever a block begins.
-COMPILED: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+COMPILED: dict[str, Any] = {"cache": possible(), "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 Reference = TypeVar("Reference", bound=Network)
 
@@ -42,13 +42,7 @@ class Compiled(Network, Generic[Reference]):
 
     def prepare(self, report: Callable[[str], None]) -> None:
         """Bring the kernel from the cache of an earlier process; compile it where there is none, and say so before."""
-        if self.kernel.signatures:
-            return
-        if not holds(self.kernel.py_func):
-            report(f"compiling the {self.kind} kernel, once on this machine; some seconds")
-        follow(self.kernel._cache, self.kernel.py_func)
-        self.kernel.compile(self.signature)
-        self.kernel.disable_compile()
+        prepare(self.kernel, self.signature, f"{self.kind} kernel", report)
 
     @property
     def knobs(self) -> int:

@@ -8,7 +8,7 @@ from numba import carray, types
 from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
-from drywet.kernel_cache import follow
+from drywet.kernel_cache import follow, possible
 
 _FLOATS, _WHOLES = types.CPointer(types.float32), types.CPointer(types.int64)
 _SIGNATURE = types.void(_FLOATS, _FLOATS, types.int64, _FLOATS, types.int64, _WHOLES, types.int64)
@@ -39,7 +39,8 @@ def play(dry, wet, frames, numbers, numbers_length, table, table_length):
 def c_function(function: Callable[..., Any], signature: Any) -> CFunc:
     """``function`` compiled as C, or brought from the cache of an earlier process."""
     compiled: Any = CFunc(function, (signature.args, signature.return_type), {}, {"error_model": "numpy"})
-    compiled.enable_caching()
+    if possible():
+        compiled.enable_caching()
     follow(compiled._cache, function)
     compiled.compile()
     return compiled
