@@ -448,7 +448,7 @@ class _Opener:
             fail(line, f"*.linear is for D, Q and B; {local} is linear already")
         self.parts.append(_with(part, line=line, linear=linear))
 
-    def _source_value(self, words: list[str], line: int, number, *, is_input: bool) -> float:
+    def _source_value(self, words: tuple[str, ...], line: int, number, *, is_input: bool) -> float:
         value, rest = 0.0, list(words)
         while rest:
             word = rest.pop(0)
@@ -524,9 +524,10 @@ def _with(part: Part, **changes) -> Part:
     return Part(**{**{key: getattr(part, key) for key in part.__dataclass_fields__}, **changes})
 
 
-def _split(text: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def _split(text: str) -> tuple[str, ...]:
     """Words of a card; {arithmetic in braces} is one word, and so is a signal such as sin(0 1 220)."""
-    return re.findall(r"(?:[^\s{(]*\{[^}]*\})|(?:[^\s(]+\([^)]*\))|\S+", re.sub(r"\s*=\s*", "=", text))
+    return tuple(re.findall(r"(?:[^\s{(]*\{[^}]*\})|(?:[^\s(]+\([^)]*\))|\S+", re.sub(r"\s*=\s*", "=", text)))
 
 
 def _looked_up(netlist: Netlist, values: Mapping[str, float], name: str, line: int) -> float:

@@ -153,9 +153,10 @@ def blocks_of(reduced: Reduced) -> tuple[np.ndarray, np.ndarray]:
     together = strength * strength.T > STRONG
     for port in np.flatnonzero(reduced.kinds == EMITTER):
         together[port, port + 1] = together[port + 1, port] = True
-    label = np.arange(count)
-    for _ in range(count):  # spread the smallest label over each block
-        label = np.array([label[together[port] | (np.arange(count) == port)].min() for port in range(count)], dtype=int)
+    together |= np.eye(count, dtype=bool)
+    label, before = np.arange(count), None
+    while before is None or (label != before).any():  # spread the smallest label over each block
+        before, label = label, np.where(together, label, count).min(axis=1, initial=count)
     waiting = [np.flatnonzero(label == name) for name in np.unique(label)]
     order: list[np.ndarray] = []
     while waiting:
