@@ -51,6 +51,8 @@ def holds(function: Callable[..., Any]) -> bool:
     """Whether ``function`` seems to have been compiled since its files were changed: nothing is to be said before."""
     from numba.core.caching import FunctionCache  # numba is there by now; before, importing it would take its time
 
+    if not possible():
+        return False
     stem, newest = _file(function).stem, max(file.stat().st_mtime for file in _sources(function))
     found = Path(FunctionCache(function).cache_path).glob(f"{stem}.{function.__name__}-*.nbi")
     return any(file.stat().st_mtime >= newest for file in found)

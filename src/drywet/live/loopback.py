@@ -9,6 +9,7 @@ from numba import carray, cfunc, types
 
 from drywet.effect import Native
 from drywet.interfaces import Levels, Take, Tape, roll
+from drywet.kernel_cache import possible
 from drywet.live.desk import Desk
 from drywet.live.stream import Stream
 
@@ -79,7 +80,7 @@ class _NativeTape(Tape):
 def _exchange() -> Any:
     """What the audio thread calls; see :class:`drywet.effect.Native`."""
     floats, wholes = types.CPointer(types.float32), types.CPointer(types.int64)
-    return cfunc(types.void(floats, floats, types.int64, floats, types.int64, wholes, types.int64), cache=True)(
+    return cfunc(types.void(floats, floats, types.int64, floats, types.int64, wholes, types.int64), cache=possible())(
         _exchange_block
     )
 

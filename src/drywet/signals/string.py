@@ -22,6 +22,8 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
+from drywet.kernel_cache import possible
+
 LN_1000 = 6.907755278982137  # T60 = ln(1000) / loss rate
 DISPERSION_SECTIONS = 8
 DISPERSION_FIT_HZ = 2500.0  # the stretch of the partials is exact here and at the fundamental
@@ -83,7 +85,7 @@ def dispersion_coefficient(frequency_hz: float, inharmonicity: float, pole: floa
     return float(np.interp(wanted, reached[:top], c[:top]))
 
 
-@njit(cache=True)
+@njit(cache=possible())
 def _lagrange(weights, d):
     """Weights of the 6 taps 0 ... 5 that interpolate at ``d``, best for d in [2, 3]."""
     for k in range(6):
@@ -94,7 +96,7 @@ def _lagrange(weights, d):
         weights[k] = product
 
 
-@njit(cache=True)
+@njit(cache=possible())
 def _tap(line, mask, newest, weights, first):
     total = 0.0
     for k in range(6):
@@ -102,7 +104,7 @@ def _tap(line, mask, newest, weights, first):
     return total
 
 
-@njit(cache=True)
+@njit(cache=possible())
 def ring(excitation, delay, pickup_delay, held_filter, damped_filter, damp_from, damp_over, allpass, samples):
     """Let the string ring; writes the velocity under the pickup into ``samples``.
 
