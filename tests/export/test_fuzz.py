@@ -117,6 +117,8 @@ def onnx_that_grows():
         (b'{"version": "0.8.0", "architecture": "LSTM", "config": {}, "weights": []}', "newer drywet"),
         (b'{"version": "0.5.4", "architecture": "LSTM", "config": {"input_size": 1, "hidden_size": 3, "num_layers": 1}, '
          b'"weights": [1, 2]}', "too few"),
+        (b'{"version": "0.5.4", "architecture": "LSTM", "config": {"input_size": 2, "hidden_size": 1, "num_layers": 1}, '
+         b'"weights": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]}', "has one input"),
         (b'{"version": "0.5.4", "architecture": "Linear", "config": {"receptive_field": 1, "bias": false}, '
          b'"weights": [1, 2]}', "wants 1"),
         (b"", "no model file"),

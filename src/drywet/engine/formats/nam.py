@@ -87,6 +87,7 @@ def _version(node: Node) -> tuple[str, tuple[str, ...]]:
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts):
         node.fail(f"is {text[:40]!r}; a version is written 0.5.4")
     found = tuple(int(part) for part in parts)
+    text = ".".join(map(str, found))
     if found < OLDEST or found[:2] > NEWEST:
         node.fail(
             f"is {text}; 0.5.0 to 0.7 are read. A newer drywet may know it, or export it again for an older player"
@@ -153,7 +154,8 @@ def _container(root: Node, version: str, rate: int, notes: tuple[str, ...], line
 
 
 def _lstm(config: Node, stream: Stream) -> Recurrent:
-    inputs = config["input_size"].integer(1, 16)
+    if (inputs := config["input_size"].integer(1, 16)) > 1:
+        config["input_size"].fail(f"is {inputs}; NAM's player has one input, the sound, and knows no knobs")
     units = config["hidden_size"].integer(1, 4096)
     layers = config["num_layers"].integer(1, 64)
     for name in ("in_channels", "out_channels"):
