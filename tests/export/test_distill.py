@@ -1,5 +1,7 @@
 """A student of another family, trained on what a model plays."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -69,5 +71,12 @@ def test_a_student_that_the_player_cannot_hold_is_refused_before_training(grey_b
     with pytest.raises(ExportError, match="96 units"):
         distill(grey_box_run, "lstm-96", "aidax", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    file = Path(__file__).parents[1] / "golden" / "nam" / "lstm_h8.nam"
+    with pytest.raises(SettingsError, match="learns from a run of drywet"):
+        distill(file, "lstm-8", "nam", tmp_path / "out")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "lstm.nam.proof.json").write_text("precious")
+    with pytest.raises(SettingsError, match="--force"):
+        distill(grey_box_run, "lstm-8", "nam", tmp_path / "taken")
     with pytest.raises(SettingsError, match="lstm-24"):
         student("transformer-7")

@@ -1,5 +1,6 @@
 """From a run folder to a file with its proof, from file to file, and what a file says about itself."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +13,16 @@ from typer.testing import CliRunner
 
 from drywet import audio, files
 from drywet.cli import app
+from drywet.effect import render
 from drywet.engine import read
-from drywet.errors import ExportError, SettingsError
+from drywet.errors import ExportError, ModelFileError, SettingsError, StorageError
 from drywet.export import export as exporting
 from drywet.export.about import Labels
 from drywet.export.explain import explain
 from drywet.export.export import export
 from drywet.export.formats import FORMATS
 from drywet.export.proof import passage
-from drywet.models import FAMILIES, build, model_bytes
+from drywet.models import FAMILIES, build, load_effect, model_bytes
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RATE = 48_000
@@ -46,7 +48,7 @@ def run(tmp_path):
 
 def test_an_export_says_how_close_it_is_and_brings_its_test_along(run, tmp_path):
     out = tmp_path / "pedal.nam"
-    done = export(run, "nam", out, Labels(gear_type="pedal"), {"drive": "3:00"}, golden=True)
+    done = export(run, "nam", out, Labels(gear_type="pedal"), {"drive": "3:00"})
     assert done.difference < 1e-6
     assert "Neural Amp Modeler plugin" in {verdict.player for verdict in done.players if verdict.loads}
     proof = files.read_json(tmp_path / "pedal.nam.proof.json")
@@ -54,11 +56,56 @@ def test_an_export_says_how_close_it_is_and_brings_its_test_along(run, tmp_path)
     assert proof["sha256"] == files.sha256(out)
     heard, _ = audio.read(tmp_path / "pedal.nam.golden-in.wav")
     np.testing.assert_array_equal(heard, SHORT)
-    assert len(audio.read(tmp_path / "pedal.nam.golden-out.wav")[0]) == len(SHORT)
+    assert proof["golden"]["input"] == checksum(tmp_path / "pedal.nam.golden-in.wav")
+    assert proof["golden"]["output"] == checksum(tmp_path / "pedal.nam.golden-out.wav")
     metadata = read(out).metadata
     assert (metadata["name"], metadata["gear_type"], metadata["loudness"]) == ("run", "pedal", -18.0)
     assert metadata["training"]["validation_esr"] == pytest.approx(0.03)
     assert metadata["drywet"]["knobs"] == {"drive": 0.8}
+
+
+def checksum(path):
+    return {"path": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_the_golden_output_is_the_trainers_own_where_the_proof_says(run, tmp_path):
+    export(run, "onnx", tmp_path / "x.onnx")
+    said = files.read_json(tmp_path / "x.onnx.proof.json")["golden"]
+    dry, wet = (audio.read(tmp_path / said[what]["path"])[0] for what in ("input", "output"))
+    rest = np.zeros(said["run_in"], np.float32)
+    expected = render(load_effect(run), np.concatenate([rest, dry]), said["knobs"])[len(rest) :]
+    np.testing.assert_array_equal(wet, expected)
+    assert not np.array_equal(wet, render(load_effect(run), dry, {"drive": 0.2}))
+
+
+def test_golden_files_can_be_left_out_and_none_of_another_model_stays(run, tmp_path):
+    export(run, "aidax", tmp_path / "x.json")
+    with pytest.raises(SettingsError, match="--force"):
+        export(run, "aidax", tmp_path / "x.json", golden=False)
+    export(run, "aidax", tmp_path / "x.json", golden=False, force=True)
+    assert sorted(path.name for path in tmp_path.glob("x.*")) == ["x.json", "x.json.proof.json"]
+    assert files.read_json(tmp_path / "x.json.proof.json")["golden"] is None
+
+
+def test_a_file_without_its_golden_output_is_not_left_behind(run, tmp_path, monkeypatch):
+    def full(path, *given, **options):
+        raise StorageError(f"{path}: the disk is full")
+
+    monkeypatch.setattr(exporting.audio, "write", full)
+    with pytest.raises(StorageError):
+        export(run, "aidax", tmp_path / "x.json")
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_no_label_is_lost_on_the_way_to_another_player_and_back(run, tmp_path):
+    labels = Labels(name="a", modeled_by="b", gear_type="pedal", gear_make="c", gear_model="d", tone_type="fuzz",
+                    input_level_dbu=12.5, output_level_dbu=-3)  # fmt: skip
+    for format in ("proteus", "aidax", "onnx", "numpy", "c"):
+        suffix = FORMATS[format].suffix
+        export(run, format, tmp_path / f"{format}{suffix}", labels, {"drive": 0.5}, golden=False)
+        export(tmp_path / f"{format}{suffix}", "nam", tmp_path / f"{format}.nam", golden=False)
+        metadata = read(tmp_path / f"{format}.nam").metadata
+        assert {name: metadata.get(name) for name in Labels.model_fields} == labels.model_dump()
 
 
 def test_a_knob_that_a_format_cannot_have_is_refused_with_what_to_do(run, tmp_path):
@@ -81,7 +128,7 @@ def test_what_stands_beside_the_file_is_not_written_over_either(run, tmp_path):
     for name in ("x.json.proof.json", "x.json.golden-in.wav"):
         (tmp_path / name).write_text("precious")
         with pytest.raises(SettingsError, match=name):
-            export(run, "aidax", tmp_path / "x.json", golden=True)
+            export(run, "aidax", tmp_path / "x.json")
         assert (tmp_path / name).read_text() == "precious"
         (tmp_path / name).unlink()
     with pytest.raises(SettingsError, match="is the file that is read"):
@@ -193,6 +240,24 @@ def test_what_is_odd_in_a_file_is_said(tmp_path):
 def test_padding_is_recognised(tmp_path, run):  # from 6 to 40
     export(run, "proteus", tmp_path / "x.json")
     assert any("34 hidden units do nothing" in note for note in explain(read(tmp_path / "x.json")).odd)
+
+
+def test_a_name_keeps_its_dots_and_a_folder_without_a_name_is_no_traceback(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nam_file(tmp_path / "TS9 v1.2.nam")
+    done = CliRunner().invoke(
+        app, ["export", "TS9 v1.2.nam", "--format", "onnx", "--no-golden"], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    assert read(tmp_path / "TS9 v1.2.onnx").metadata["name"] == "TS9 v1.2"
+    with pytest.raises(ModelFileError, match="holds no trained model"):
+        CliRunner().invoke(app, ["import", "."], catch_exceptions=False)
+
+
+def test_a_version_with_zeros_before_it_is_the_version(tmp_path):
+    file = read(nam_file(tmp_path / "x.nam", version="0.05.4"))
+    assert file.version == "0.5.4"
+    assert explain(file).players[0].why == "any since 2023"
 
 
 def test_the_commands_export_inspect_convert_and_import(run, tmp_path):

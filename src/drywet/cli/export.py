@@ -23,7 +23,9 @@ SIZE = typer.Option(
 REVERSED = typer.Option(
     False, "--reversed", help="A Linear .nam from NAM's trainer, which writes its filter backwards."
 )
-GOLDEN = typer.Option(False, "--golden", help="Also write a test input and the model's output beside it.")
+GOLDEN = typer.Option(
+    True, help="Write a second of test input and of the model's output beside it, to compare a player with."
+)
 FORCE = typer.Option(False, "--force", help="Write over an existing file.")
 JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
@@ -71,7 +73,7 @@ def export(
     chosen = format_named(format_)
     if out is None:
         folder = run / "export" if run.is_dir() else run.parent
-        stem = run.resolve().name if run.is_dir() else run.name.split(".")[0]
+        stem = run.resolve().name if run.is_dir() else run.stem
         out = folder / f"{stem}{'-' + format_ if chosen.suffix == '.json' else ''}{chosen.suffix}"
     knobs, order = common.parse_knobs(set_, "--set"), "trainer" if reversed_linear else "engine"
     print_result(write(run, format_, out, labels, knobs, golden, force, size, order), json_)
@@ -93,6 +95,8 @@ def print_result(result, json_: bool) -> None:
     say = common.stdout.print
     say(f"{result.path}: {result.network}")
     say(f"read back by {result.checked_by}: differs by at most {result.difference:.1e}, its peak is {result.peak:.2g}")
+    if result.golden:
+        say(f"test input and output beside it: {result.golden['input']['path']}, {result.golden['output']['path']}")
     print_players(result.players)
     for note in result.notes:
         say(f"note: {note}")

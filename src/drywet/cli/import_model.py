@@ -21,6 +21,14 @@ def import_model(
     """
     from drywet.export.export import export as write
 
-    out = out or file.with_suffix(".safetensors")
-    result = write(file, "numpy", out, force=force, size=size, linear_order="trainer" if reversed_linear else "engine")
+    out = out or file.parent / f"{file.resolve().stem}.safetensors"
+    result = write(
+        file,
+        "numpy",
+        out,
+        golden=False,
+        force=force,
+        size=size,
+        linear_order="trainer" if reversed_linear else "engine",
+    )
     options.print_result(result, json_)

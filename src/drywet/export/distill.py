@@ -13,7 +13,7 @@ from drywet.effect import render
 from drywet.engine import read
 from drywet.errors import RunError, SettingsError
 from drywet.export.about import Labels
-from drywet.export.export import Exported, write_model
+from drywet.export.export import Exported, refuse_overwriting, write_model
 from drywet.export.formats import check, format_named
 from drywet.measures import esr
 from drywet.models import FAMILIES, load_effect
@@ -88,10 +88,13 @@ def distill(
         If ``to``, ``format``, the budget or a knob is unknown or impossible.
     """
     run, out, (family, changes) = Path(run), Path(out), student(to)
+    if (given := read(run).format) != "drywet":
+        raise SettingsError(
+            f"{run}: is a model file ({given}); a student learns from a run of drywet. drywet convert may do"
+        )
     teacher = load_effect(run)
     target = out / f"{family}{format_named(format).suffix}"
-    if target.exists() and not force:
-        raise SettingsError(f"{target}: exists; add --force to write over it")
+    refuse_overwriting(target, force)
     own = {name.removeprefix("model."): value for name, value in changes.items()}
     if files.in_use(out) and not (out / "student").is_dir() and not force:
         raise SettingsError(f"{out}: is in use, and not by this student; choose another folder, or add --force")

@@ -32,9 +32,10 @@ from drywet.export.proof import (
     passage,
     played,
 )
-from drywet.text import one_line
+from drywet.text import one_line, printable
 
 POSITIONS = (0.2, 0.8)  # of all knobs left, at which the file is compared
+GOLDEN = ("golden-in.wav", "golden-out.wav")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Exported:
         Who read the file back.
     players : list of Verdict
     notes : tuple of str
+    golden : mapping or None
+        The test input and the model's output beside it: files with their SHA-256, the zeros before, where the knobs stand.
     """
 
     path: Path
@@ -63,6 +66,7 @@ class Exported:
     checked_by: str
     players: list[Verdict]
     notes: tuple[str, ...]
+    golden: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         values = dict(vars(self)) | {"path": str(self.path), "notes": list(self.notes)}
@@ -75,7 +79,7 @@ def export(
     out: Path | str,
     labels: Labels | None = None,
     settings: Mapping[str, str | float] | None = None,
-    golden: bool = False,
+    golden: bool = True,
     force: bool = False,
     size: float | None = None,
     linear_order: str = "engine",
@@ -83,7 +87,8 @@ def export(
     """Write the model in ``source``, a run folder or a model file of any kind, to ``out``.
 
     Beside it stands ``NAME.proof.json``: the difference that was found, who found it, and the players. With ``golden`` there
-    are ``NAME.golden-in.wav`` and ``NAME.golden-out.wav``, for whoever wants to compare a player; knobs stand at 0.8 there.
+    are ``NAME.golden-in.wav`` and ``NAME.golden-out.wav``, at most a second of what the model itself plays, for whoever wants
+    to compare a player; knobs stand at 0.8 there.
     Nothing is written when the file read back sounds otherwise than the model.
 
     Parameters
@@ -109,7 +114,7 @@ def export(
     source, out = Path(source), Path(out)
     if out.exists() and any(path.exists() and out.samefile(path) for path in (source, source / "best.safetensors")):
         raise SettingsError(f"{out}: is the file that is read; choose another name for the result")
-    _refuse_overwriting(out, golden, force)
+    refuse_overwriting(out, force)
     file = read(source, linear_order)
     if linear_order != "engine" and file.architecture != "Linear":
         raise SettingsError(
@@ -124,7 +129,7 @@ def export(
         from drywet.models import load_effect
 
         effect = load_effect(source)  # the trainer's own
-    name = source.resolve().name if source.is_dir() else source.name.split(".")[0]
+    name = source.resolve().name if source.is_dir() else source.stem
     return write_model(file, format, out, name, labels, settings, golden, force, effect, _esr(source, file))
 
 
@@ -135,14 +140,14 @@ def write_model(
     name: str,
     labels: Labels | None = None,
     settings: Mapping[str, str | float] | None = None,
-    golden: bool = False,
+    golden: bool = True,
     force: bool = False,
     effect: Effect | None = None,
     esr: float | None = None,
 ) -> Exported:
     """The same for a model that was read; it is compared with ``effect``, or with what the engine makes of it."""
     out, chosen = Path(out), format_named(format)
-    _refuse_overwriting(out, golden, force)
+    refuse_overwriting(out, force)
     turned = controls.resolve(settings, dict.fromkeys(file.knobs, 0.5))
     stood = {name: turned[name] for name in settings or {}}
     left = tuple(name for name in file.knobs if name not in stood)
@@ -168,14 +173,28 @@ def write_model(
         proof.checked_by,
         players(proof.back),
         tuple(notes),
+        _write_golden(out, file, proof, left) if golden else None,
     )
+    if not golden:  # what a file that was written over left there
+        for ending in GOLDEN:
+            beside(out, ending).unlink(missing_ok=True)
     files.write_bytes(out, content)
-    files.write_json(beside(out, "proof.json"), result.as_json() | {"path": out.name, "sha256": files.sha256(out)})
-    if golden:
-        dry = _test_signal(file)
-        audio.write(beside(out, "golden-in.wav"), dry, file.sample_rate, subtype="FLOAT")
-        audio.write(beside(out, "golden-out.wav"), proof.wet, file.sample_rate, subtype="FLOAT")
+    files.write_json(beside(out, "proof.json"), result.as_json() | _named(out))
     return result
+
+
+def _write_golden(out: Path, file: ModelFile, proof: "_Proof", knobs: tuple[str, ...]) -> dict[str, Any]:
+    """Write the test input and the model's output; what the proof says of them."""
+    described: dict[str, Any] = {"run_in": proof.run_in, "knobs": dict.fromkeys(knobs, POSITIONS[-1])}
+    for what, ending, signal in zip(("input", "output"), GOLDEN, (_test_signal(file), proof.wet), strict=True):
+        path = beside(out, ending)
+        audio.write(path, signal, file.sample_rate, subtype="FLOAT")
+        described[what] = _named(path)
+    return described
+
+
+def _named(path: Path) -> dict[str, str]:
+    return {"path": printable(path.name), "sha256": files.sha256(path)}  # a name may hold what JSON cannot
 
 
 def beside(path: Path, ending: str) -> Path:
@@ -183,11 +202,13 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.name}.{ending}")
 
 
-def _refuse_overwriting(out: Path, golden: bool, force: bool) -> None:
+def refuse_overwriting(out: Path, force: bool) -> None:
+    """SettingsError if ``out`` cannot be a file, or it or one of those beside it is there and ``force`` is not given."""
     if out.is_dir():
         raise SettingsError(f"{out}: is a folder; name the file, for example {out / 'model.nam'}")
-    endings = ("proof.json", *(("golden-in.wav", "golden-out.wav") if golden else ()))
-    for path in (out, *(beside(out, ending) for ending in endings)):
+    if out.exists() and not out.is_file():
+        raise SettingsError(f"{out}: is no file but a device or a pipe; name a file, for example model.nam")
+    for path in (out, *(beside(out, ending) for ending in ("proof.json", *GOLDEN))):
         if path.exists() and not force:
             raise SettingsError(f"{path}: exists; add --force to write over it")
 
@@ -248,7 +269,8 @@ class _Proof:
     difference: float
     peak: float
     checked_by: str
-    wet: np.ndarray  # what the file plays, (T,)
+    wet: np.ndarray  # what the model plays where all knobs left stand at the last position, (T,)
+    run_in: int  # zeros that a player of the file runs before it
 
 
 def _test_signal(file: ModelFile) -> np.ndarray:
@@ -276,7 +298,7 @@ def _prove(
     pairs: list[tuple[ModelFile, Effect]] = [
         (one, EngineEffect(other, settle=False)) for (_, one), (_, other) in zip(back.sizes, file.sizes, strict=False)
     ] or [(back, effect)]
-    worst, peak, wet = by_compiler, 0.0, np.zeros(0)
+    worst, peak = by_compiler, 0.0
     for (one, other), position in product(pairs, POSITIONS if left else POSITIONS[:1]):
         run_in = max(one.settle, 0 if file.format == "drywet" else file.settle)
         # Zeros that the file's initial state has seen.
@@ -294,7 +316,7 @@ def _prove(
             f"read back, the {chosen.name} file differs from the model by {worst:.2g} (its peak is {peak:.2g}), more than "
             f"{LARGEST_DIFFERENCE:g}; nothing was written. Please report this with the model"
         )
-    return _Proof(back, worst, peak, checked_by, wet)
+    return _Proof(back, worst, peak, checked_by, expected, run_in)
 
 
 def _notes(chosen: Format, file: ModelFile, network: Any) -> list[str]:

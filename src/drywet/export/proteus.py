@@ -60,6 +60,7 @@ def write(network: Recurrent, about: About) -> bytes:
     }
     metadata: dict[str, Any] = {
         "name": about.labels.name or "",
+        **about.labels.model_dump(exclude_none=True),
         "knobs": list(about.knobs),
         "drywet": dict(about.source),
     }

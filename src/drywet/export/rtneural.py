@@ -108,6 +108,7 @@ def write_aidax(network: Recurrent, about: About) -> bytes:
         "author": about.labels.modeled_by or "",
         "dataset": "",
         "license": "",
+        **about.labels.model_dump(exclude_none=True),  # by NAM's names too, so that none is lost on the way back
         "knobs": list(about.knobs),
         "drywet": dict(about.source),
     }
