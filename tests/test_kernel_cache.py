@@ -4,9 +4,10 @@ import importlib.util
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
-from numba import types
+from numba import njit, types
 
 from drywet import kernel_cache
 from drywet.engine.kernels.native import c_function
@@ -50,6 +51,23 @@ def test_numba_alone_would_go_on_with_the_old_one(build, monkeypatch):
     monkeypatch.setattr("drywet.engine.kernels.native.follow", lambda cache, function: None)
     assert build(2.0, 1000).ctypes(1.5) == 3.0
     assert build(4.0, 2000).ctypes(1.5) == 3.0
+
+
+def test_threads_that_want_the_same_function_at_once_all_get_it_and_one_is_told():
+    function, said, found = njit(lambda x: x + 1.0), [], []
+    start = threading.Barrier(4)
+
+    def call():
+        start.wait()
+        kernel_cache.prepare(function, "float64(float64)", "sum", said.append)
+        found.append(function(1.0))
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (found, len(said)) == ([2.0] * 4, 1)
 
 
 WITHOUT_A_FOLDER = """

@@ -1,6 +1,7 @@
 """numba's cache of compiled functions, made to follow every file that a function is built from."""
 
 import re
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).parents[1]
+_PREPARING = threading.Lock()
 _IMPORT = re.compile(r"^from (drywet\.(?:circuits|engine\.kernels|live)\.\w+) import", re.MULTILINE)
 
 
@@ -25,15 +27,18 @@ def possible() -> bool:
 
 def prepare(dispatcher: Any, signature: str, name: str, report: Callable[[str], None]) -> None:
     """Bring a compiled function from the cache of an earlier process; compile it where there is none, and say so before."""
-    if dispatcher.signatures:
-        return
-    if not possible():
-        report(f"compiling the {name}; set NUMBA_CACHE_DIR to a folder that may be written to, and it is kept there")
-    elif not holds(dispatcher.py_func):
-        report(f"compiling the {name}, once on this machine; some seconds")
-    follow(dispatcher._cache, dispatcher.py_func)
-    dispatcher.compile(signature)
-    dispatcher.disable_compile()
+    with _PREPARING:  # another thread may be at it
+        if dispatcher.signatures:
+            return
+        if not possible():
+            report(
+                f"compiling the {name}; set NUMBA_CACHE_DIR to a folder that may be written to, and it is kept there"
+            )
+        elif not holds(dispatcher.py_func):
+            report(f"compiling the {name}, once on this machine; some seconds")
+        follow(dispatcher._cache, dispatcher.py_func)
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
 
 
 def follow(cache: Any, function: Callable[..., Any]) -> None:
