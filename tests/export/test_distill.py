@@ -10,7 +10,7 @@ from small_models import SMALL
 from drywet import audio, files, signals
 from drywet.effect import render
 from drywet.engine import load
-from drywet.errors import ExportError, SettingsError
+from drywet.errors import ExportError, RunError, SettingsError
 from drywet.export import distill as distilling
 from drywet.export import export as exporting
 from drywet.export.distill import distill, student
@@ -42,6 +42,10 @@ def test_a_student_is_written_for_the_player_and_its_loss_is_what_its_file_misse
     played = render(load(done.exported.path), dry)[test]
     assert done.esr_to_model == pytest.approx(float(esr(model, played)), rel=1e-3)
     assert done.esr_to_model < 1
+    with pytest.raises(RunError, match="another model or setting"):  # for another player, so no file is in its way
+        distill(grey_box_run, "lstm-8", "numpy", tmp_path / "out", "2epochs", settings={"drive": "3:00"})
+    kept, _ = audio.read(tmp_path / "out" / "model" / "wet.wav")
+    np.testing.assert_array_equal(kept[test], model)
 
 
 def test_with_the_recording_at_hand_the_loss_to_the_device_is_said(grey_box_run, tmp_path):

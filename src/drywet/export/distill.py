@@ -86,6 +86,8 @@ def distill(
         If the format cannot hold such a student, before anything is trained.
     SettingsError
         If ``to``, ``format``, the budget or a knob is unknown or impossible.
+    RunError
+        If ``run`` holds no model, or ``out`` a student of another one.
     """
     run, out, (family, changes) = Path(run), Path(out), student(to)
     if (given := read(run).format) != "drywet":
@@ -103,6 +105,11 @@ def distill(
     dry, recorded = _audio(run, teacher)
     wet = render(teacher, dry, knobs)
     heard, played = out / "model" / "dry.wav", out / "model" / "wet.wav"
+    for path, signal in ((heard, dry), (played, wet)):
+        if path.is_file() and not np.array_equal(audio.read(path)[0], signal):
+            raise RunError(
+                f"{path}: a student of another model or setting learned from it; choose another --out than {out}"
+            )
     for path, signal in ((heard, dry), (played, wet)):
         audio.write(path, signal, teacher.sample_rate, subtype="FLOAT")
     prepared = prepare(heard, played, family, budget, seed, changes, out / "student", threads)
