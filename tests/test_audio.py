@@ -23,7 +23,7 @@ def test_float_files_come_back_bit_for_bit(tmp_path, dry):
     np.testing.assert_array_equal(samples, dry)
 
 
-@pytest.mark.parametrize("ending", ["wav", "flac"])
+@pytest.mark.parametrize("ending", ["wav", "rf64", "w64", "aif", "aiff", "aifc", "caf", "flac"])
 def test_24_bit_rounds_by_at_most_half_a_step(tmp_path, dry, ending):
     audio.write(tmp_path / f"a.{ending}", dry, RATE)
     samples, _ = audio.read(tmp_path / f"a.{ending}")
@@ -85,9 +85,12 @@ def test_a_long_ogg_is_written(tmp_path):
     assert audio.duration_seconds(tmp_path / "a.ogg") == 62.5
 
 
-def test_an_unknown_ending_is_refused(tmp_path):
-    with pytest.raises(StorageError, match="cannot be written"):
-        audio.write(tmp_path / "a.xyz", np.zeros(4, np.float32), RATE)
+@pytest.mark.parametrize(
+    ("name", "subtype"), [("a.xyz", "PCM_24"), ("a", "PCM_24"), ("a.mp3", "PCM_24"), ("a.flac", "FLOAT")]
+)
+def test_a_name_that_cannot_hold_the_sound_is_refused_with_those_that_can(tmp_path, name, subtype):
+    with pytest.raises(StorageError, match=f"{name}: .* cannot be {subtype} sound; name a file that ends in .wav"):
+        audio.write(tmp_path / name, np.zeros(4, np.float32), RATE, subtype=subtype)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -42,6 +42,28 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
         files.write_text(tmp_path / "file" / "below.txt", "text")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_file_never_takes_the_place_of_a_pipe_or_a_device(tmp_path):
+    os.mkfifo(tmp_path / "wet.wav")
+    with pytest.raises(StorageError, match="is a pipe, a device or a folder"):
+        files.write_bytes(tmp_path / "wet.wav", b"sound")
+    assert (tmp_path / "wet.wav").is_fifo()
+
+
+def test_a_name_as_long_as_the_disk_takes_is_written(tmp_path):
+    path = tmp_path / f"{'é' * 125}.json"  # 255 bytes
+    files.write_json(path, 1)
+    assert files.read_json(path) == 1
+
+
+def test_two_files_of_names_that_begin_alike_are_written_at_once(tmp_path):
+    names = [f"{'take' * 20} {side}" for side in ("dry", "wet")]
+    with files.atomic_path(tmp_path / names[0]) as dry, files.atomic_path(tmp_path / names[1]) as wet:
+        dry.write_text("dry")
+        wet.write_text("wet")
+    assert [(tmp_path / name).read_text() for name in names] == ["dry", "wet"]
+
+
 def test_an_unfinished_last_line_is_left_out_but_a_damaged_one_is_not(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"a": 1}\n{"a": 2}\n{"a": ')

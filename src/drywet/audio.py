@@ -21,7 +21,11 @@ from drywet.files import atomic_path
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000  # Hz, what an audio interface can offer
 MAX_HOURS = 4  # read() refuses longer files before memory is taken; open_reader() does not
-ENDINGS = (".wav", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".caf", ".flac", ".ogg", ".mp3")  # of files that are read
+FORMATS = {  # libsndfile's, by the ending of a file's name
+    **{".wav": "WAV", ".rf64": "RF64", ".w64": "W64", ".aif": "AIFF", ".aiff": "AIFF", ".aifc": "AIFF"},
+    **{".caf": "CAF", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"},
+}
+ENDINGS = tuple(FORMATS)  # of files that are read
 LOSSY = (".ogg", ".mp3")  # read, but not written as integers or floats
 BLOCK = 2**16  # samples decoded at a time, over all channels
 BYTES_PER_SAMPLE = {
@@ -93,8 +97,9 @@ def check_wanted(
     """AudioFileError if a sound has no such channel, several where none was chosen, or not the wanted rate."""
     if channel is None and channels != 1:
         raise AudioFileError(
-            f"{where}: has {channels} channels, 1 is needed. Choose one, with --channel where a command has it, or export it "
-            "as a mono file"
+            f"{where}: has {channels} channels, 1 is needed. Choose one where the command can: --channel, of a pair "
+            "--dry-channel and --wet-channel. Elsewhere make it mono first: `drywet align DRY WET --dry-channel 1 "
+            "--wet-channel 1 --out FOLDER` copies a pair, `sox IN OUT remix 1` a file"
         )
     if channel is not None and not 0 <= channel < channels:
         raise AudioFileError(f"{where}: has no channel {channel + 1}, only 1 to {channels}")
@@ -320,12 +325,18 @@ def open_writer(
     Raises
     ------
     StorageError
-        If the folder cannot be written, the name's ending is no sound format, or it cannot hold so much.
+        If the folder cannot be written, the name's ending is no sound format that holds the subtype, or so much.
     """
     path = Path(path)
     width = BYTES_PER_SAMPLE.get(subtype, 1)
-    may_be_large = path.suffix.lower() == ".wav" and (length is None or length * width > FOUR_GB)
-    small_only = path.suffix.lower() in (".aif", ".aiff", ".aifc")
+    format_ = FORMATS.get(path.suffix.lower(), "")
+    if not soundfile.check_format(format_, subtype):
+        raise StorageError(
+            f"{path}: {path.suffix or 'a name without an ending'} cannot be {subtype} sound; name a file that ends in .wav, "
+            ".w64, .aiff or .caf, or, of integers, .flac"
+        )
+    may_be_large = format_ == "WAV" and (length is None or length * width > FOUR_GB)
+    small_only = format_ == "AIFF"
 
     def check_room(samples: int) -> None:
         if small_only and samples * width > FOUR_GB:
@@ -335,7 +346,7 @@ def open_writer(
     with atomic_path(path) as temporary:
         with _as_storage_error(path, subtype):
             file = soundfile.SoundFile(
-                temporary, "w", sample_rate, channels=1, subtype=subtype, format="RF64" if may_be_large else None
+                temporary, "w", sample_rate, channels=1, subtype=subtype, format="RF64" if may_be_large else format_
             )
         if may_be_large and length is None:
             soundfile._snd.sf_command(file._file, RF64_AUTO_DOWNGRADE, soundfile._ffi.NULL, True)

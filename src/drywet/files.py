@@ -5,6 +5,7 @@ the disk, then renamed. A crash or a full disk leaves the old file, or none, nev
 """
 
 import hashlib
+import itertools
 import json
 import os
 import tomllib
@@ -15,6 +16,8 @@ from typing import Any
 
 from drywet.errors import RunError, SettingsError, StorageError
 
+_written = itertools.count()
+
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
@@ -23,12 +26,15 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     Raises
     ------
     StorageError
-        If the disk is full or the folder cannot be written. ``path`` is then what it was before.
+        If the disk is full, the folder cannot be written, or ``path`` is a pipe, a device or a folder. ``path`` is then
+        what it was before.
     """
     path = Path(path)
-    # The suffix stays last, because soundfile chooses the format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    # The suffix stays last, because soundfile chooses the format by it. A name may have 255 bytes, and 4 a letter.
+    temporary = path.with_name(f".{path.stem[:40]}.{os.getpid()}-{next(_written)}.tmp{path.suffix}")
     try:
+        if path.exists() and not path.is_file():  # a rename would put a file in the place of a device
+            raise StorageError(f"{path}: is a pipe, a device or a folder; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with open(temporary, "rb") as file:
