@@ -1,6 +1,7 @@
 """WAV through pipes, against libsndfile's reading of the same bytes as a file."""
 
 import io
+import os
 import struct
 
 import mutated_sound
@@ -10,7 +11,7 @@ import soundfile
 
 from drywet import audio, audio_pipe
 from drywet.audio_pipe import PipeReader
-from drywet.errors import AudioFileError
+from drywet.errors import AudioFileError, StorageError
 
 RATE = 44_100
 
@@ -69,6 +70,11 @@ def test_a_size_that_the_program_did_not_know_ends_with_the_pipe(stereo, size):
     reader, samples = read(with_size(content, size), 0)
     assert reader.length is None
     np.testing.assert_array_equal(samples, read(content, 0)[1])
+
+
+def test_the_size_of_a_sound_between_2_and_4_gb_is_known_so_that_a_cut_is_noticed(stereo):
+    with pytest.raises(AudioFileError, match="header says 750000000 samples, only 701 came"):
+        read(with_size(wav(stereo), 3_000_000_000), 0)
 
 
 def test_chunks_around_the_sound_do_not_matter(stereo):
@@ -152,3 +158,13 @@ def test_what_is_written_into_a_pipe_is_what_a_file_holds(tmp_path, stereo, subt
     )
     assert len(pipe.getvalue()) % 2 == 0 or length is None  # a chunk is padded to whole words
     np.testing.assert_array_equal(read(pipe.getvalue())[1], audio.read(tmp_path / "a.wav")[0])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full to stand for a full disk")
+def test_a_full_disk_behind_a_pipe_is_a_storage_error():
+    with (
+        open("/dev/full", "wb", buffering=0) as full,
+        pytest.raises(StorageError, match="No space left"),
+        audio_pipe.open_writer(full, "standard output", RATE),
+    ):
+        pass

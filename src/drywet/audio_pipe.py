@@ -12,9 +12,12 @@ import numpy as np
 
 from drywet.audio import BYTES_PER_SAMPLE, Writer, check_finite, check_wanted
 from drywet.audio_headers import EXTENSIBLE, MOST_CHUNKS, RIFF, UNKNOWN_SIZE, check_codec, is_chunk_name
-from drywet.errors import AudioFileError
+from drywet.errors import AudioFileError, StorageError
 
-UNKNOWN_FROM = 2**31 - 2**16  # bytes; through a pipe, a header that claims more does not know
+UNKNOWN_SIZES = (
+    range(2**31 - 2**16, 2**31 + 1),
+    range(2**32 - 2**16, 2**32),
+)  # of a header that does not know, in bytes
 UNKNOWN_LONG = 2**62  # the same for the long size of RF64
 CHUNK = 2**16  # bytes read at a time
 LARGEST_DESCRIPTION = 2**12  # bytes of a header's description; there are 16 to 40
@@ -102,7 +105,8 @@ class PipeReader:
                     raise AudioFileError(f"{self._name}: the header does not describe its sound")
                 if length == UNKNOWN_SIZE and long_size:
                     return description, long_size
-                return description, length if 0 < length < UNKNOWN_FROM else None
+                unknown = length == 0 or any(length in sizes for sizes in UNKNOWN_SIZES)
+                return description, None if unknown else length
             if name in (b"fmt ", b"ds64"):
                 if length > LARGEST_DESCRIPTION:
                     raise AudioFileError(f"{self._name}: describes its sound in {length} bytes; 16 to 40 are usual")
@@ -183,6 +187,8 @@ def open_writer(
     ------
     BrokenPipeError
         When the program behind the pipe has left.
+    StorageError
+        If the pipe is a file after all, and the disk is full.
     """
     width = BYTES_PER_SAMPLE[subtype]
     sound_bytes = UNKNOWN_SIZE if length is None else length * width
@@ -195,8 +201,13 @@ def open_writer(
     riff_size, data_size = (36 + sound_bytes + sound_bytes % 2, sound_bytes) if known else (UNKNOWN_SIZE, UNKNOWN_SIZE)
 
     def send(content: bytes) -> None:
-        stream.write(content)
-        stream.flush()
+        try:
+            stream.write(content)
+            stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise StorageError(f"{name}: cannot be written ({error.strerror or error})") from error
 
     def put(block: np.ndarray) -> None:
         if tag == FLOAT:
