@@ -1,5 +1,8 @@
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +61,33 @@ def test_an_interrupt_ends_the_workers_and_leaves_no_half_written_file(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         Local(1).map(write_slowly, [tmp_path / "a", tmp_path / "b", tmp_path / "c"], interrupt)
     assert list(tmp_path.iterdir()) == []
+
+
+MOTHER = """
+import os, sys, time
+from drywet.executor import Local
+
+def work(task, tell):
+    tell(os.getpid())
+    time.sleep(60)
+
+if __name__ == "__main__":
+    Local(1).map(work, [0], lambda index, pid: print(pid, flush=True))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc"), reason="asks /proc which processes there are")
+def test_workers_leave_when_their_parent_was_killed(tmp_path):
+    (tmp_path / "mother.py").write_text(MOTHER)
+    with subprocess.Popen([sys.executable, tmp_path / "mother.py"], stdout=subprocess.PIPE, text=True) as mother:
+        worker = Path("/proc", mother.stdout.readline().strip())
+        assert worker.is_dir()
+        mother.kill()
+    for _ in range(1000):  # 10 s at the most; the task would take a minute
+        if not worker.is_dir():
+            return
+        time.sleep(0.01)
+    raise AssertionError("the worker is still there")
 
 
 def test_unknown_executors_are_named():
