@@ -2,8 +2,10 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +115,40 @@ def test_sound_goes_through_pipes_and_nothing_else_does(expected):
     assert "peak" in done.stderr
 
 
+def test_a_circuit_renders_into_a_pipe_and_nothing_else_goes_there():
+    arguments = ["circuit", "render", "sd1", str(DRY), "-", "--oversampling", "1"]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert len(done.stdout_bytes) == 44 + 3 * soundfile.info(DRY).frames
+    assert "peak" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes a stream as a Unix shell does")
+def test_closed_streams_are_no_traceback():
+    command = f"{sys.executable} -m drywet --version <&- >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_kill_leaves_no_half_written_file(tmp_path):
+    command = [sys.executable, "-m", "drywet", "render", MODEL, "-", "wet.wav"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        program.stdin.write(DRY.read_bytes()[:4000])  # and no more: it waits
+        program.stdin.flush()
+        while program.poll() is None and not list(tmp_path.iterdir()):
+            time.sleep(0.01)
+        program.terminate()
+        assert program.wait() == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_too_long_is_one_clear_error(tmp_path):
+    for arguments in (["x" * 300, DRY, "wet.wav"], [MODEL, "x" * 300, "wet.wav"], [MODEL, DRY, "x" * 300]):
+        done = drywet("render", *arguments, cwd=tmp_path, status=7)
+        assert "too long" in done.stderr
+        assert "report it" not in done.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_traceback(tmp_path):
     audio.write(tmp_path / "dry.wav", np.zeros(20 * RATE, np.float32), RATE)
     command = [sys.executable, "-m", "drywet", "render", MODEL, tmp_path / "dry.wav", "-"]
@@ -172,6 +208,8 @@ def test_several_files_at_a_time_are_the_same_files(folder):
         ([MODEL, DRY, "out.wav", "--oversampling", "2"], "is for circuits"),
         ([MODEL, DRY, "out.wav", "--input-db", "1000"], "the input gain is 1000 dB"),
         ([MODEL, DRY, "out.wav", "--knob", "drive=[[0, 1"], "a movement is a list of [seconds, position]"),
+        ([MODEL, DRY, "out.wav", "--knob", "drive=" + 5000 * "["], "a movement is a list of [seconds, position]"),
+        ([MODEL, DRY, "out.wav", "--interface-dbu", "nan"], "--interface-dbu nan: is a level in dBu"),
         ([MODEL, DRY, "-", "--json"], "--json prints on stdout"),
         ([MODEL, ".", "."], "is the folder that is read"),
         ([MODEL, ".", "-"], "is no folder"),

@@ -6,7 +6,7 @@
 {'drive': 0.5, 'tone': 0.5, 'level': 0.5}
 """
 
-from drywet.circuits.circuit import VirtualCircuit, builtin, load, load_netlist
+from drywet.circuits.circuit import VirtualCircuit, builtin, is_circuit, load, load_netlist
 from drywet.circuits.laws import LAWS
 
-__all__ = ["LAWS", "VirtualCircuit", "builtin", "load", "load_netlist"]
+__all__ = ["LAWS", "VirtualCircuit", "builtin", "is_circuit", "load", "load_netlist"]

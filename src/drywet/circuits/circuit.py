@@ -19,6 +19,7 @@ from drywet.errors import CircuitError, SettingsError, SignalError
 from drywet.kernel_cache import prepare
 
 MAX_OVERSAMPLING = 64
+NETLISTS = (".cir", ".net", ".sp")  # endings of the files
 _CACHED_SETTINGS = 64
 _PART_NAMES = {
     "R": "resistors", "C": "capacitors", "V": "voltage sources", "I": "current sources", "E": "controlled voltages",
@@ -30,6 +31,21 @@ def builtin() -> list[str]:
     """Names of the circuits that come with drywet, for :func:`load`."""
     folder = resources.files("drywet.circuits")
     return sorted(item.name.removesuffix(".cir") for item in folder.iterdir() if item.name.endswith(".cir"))
+
+
+def is_circuit(name: str) -> bool:
+    """Whether a circuit is meant, not a model: a built-in one, or a netlist by the ending of its file.
+
+    A file or folder that is there goes before a built-in circuit of its name. SettingsError for a name of nothing.
+    """
+    path = Path(name)
+    if path.exists() or path.suffix:
+        return path.suffix.lower() in NETLISTS
+    if name not in builtin() and len(path.parts) == 1:
+        raise SettingsError(
+            f"no run folder, model file or circuit named {name!r}; built-in circuits: {', '.join(builtin())}"
+        )
+    return name in builtin()
 
 
 def load(

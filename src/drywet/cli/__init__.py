@@ -3,12 +3,14 @@
 Results go to stdout, progress and errors to stderr. Exit status: see ``drywet.errors``.
 """
 
+import os
+import signal as signals
 import sys
 
 import typer
 
 from drywet import __version__
-from drywet.errors import DrywetError
+from drywet.errors import DrywetError, StorageError
 from drywet.text import printable
 
 app = typer.Typer(
@@ -90,11 +92,32 @@ def _mount() -> None:
     app.add_typer(circuit.app, name="circuit", help="Virtual circuits: render, list, show.")
 
 
+def _open_closed_streams() -> None:
+    """A service or ``>&-`` may leave a command without stdin, stdout or stderr; consoles need all of them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _leave_tidily() -> None:
+    """``kill`` and a closed terminal end a command as Ctrl-C does: no half-written file and no worker stays."""
+
+    def leave(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        wish = getattr(signals, name, None)  # Windows has no SIGHUP
+        if wish is not None and signals.getsignal(wish) is signals.SIG_DFL:  # nohup ignores it
+            signals.signal(wish, leave)
+
+
+_open_closed_streams()
 _mount()
 
 
 def main() -> None:
     """Run the command line; every failure is one clear message and an exit status."""
+    _leave_tidily()
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
@@ -110,6 +133,11 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; that is no error
         sys.exit(0)
+    except OSError as error:  # a path that cannot even be asked about: too long, or in a folder that may not be read
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(f"{where}cannot be read or written ({error.strerror or error})", StorageError.exit_status)
     except Exception as error:
         if debug:
             raise

@@ -33,11 +33,8 @@ def render(
 
     Example: `drywet circuit render sd1 dry.wav wet.wav --drive 3:00 --tone 12:00 --level 12:00`
     """
-    from drywet.cli import progress
-    from drywet.cli.render_one import CircuitToPlay, HowToRender, in_words, render_one
+    from drywet.cli.render_one import CircuitToPlay, HowToRender, render_and_tell
 
-    common.refuse_same_file(dry, wet)
-    common.refuse_existing(wet, force)
     named = {"drive": drive, "tone": tone, "level": level}
     controls = {name: position for name, position in named.items() if position is not None}
     chosen = CircuitToPlay(oversampling, tuple(common.parse_settings(laws).items()))
@@ -47,9 +44,7 @@ def render(
         knobs={**controls, **common.parse_settings(knobs)},
         channel=None if channel is None else channel - 1,
     )
-    with progress.stage(f"rendering {dry.name}", 1) as stage:
-        row = render_one(how, dry, wet, common.stderr.print, lambda share: stage.update(int(share >= 1), share))
-    common.stdout.print(in_words(row))
+    render_and_tell(how, dry, wet, force, json_=False)
 
 
 @app.command("list")

@@ -1,14 +1,23 @@
 """``drywet render``: recordings through a model or a circuit."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from drywet.cli import common, progress
-from drywet.cli.render_one import PIPE, CircuitToPlay, HowToRender, effect_of, gains, in_words, is_circuit, render_one
+from drywet.cli.render_one import (
+    PIPE,
+    CircuitToPlay,
+    HowToRender,
+    effect_of,
+    gains,
+    in_words,
+    render_and_tell,
+    render_one,
+)
+from drywet.text import one_line
 
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 
@@ -45,6 +54,7 @@ def render(
 
     Example: `drywet render runs/my-pedal dry.wav out.wav`
     """
+    from drywet.circuits import is_circuit
     from drywet.errors import SettingsError
 
     how = HowToRender(
@@ -64,19 +74,7 @@ def render(
         return
     if jobs is not None:
         raise SettingsError(f"--jobs {jobs}: is for folders, {dry} is none")
-    if out == PIPE and json_:
-        raise SettingsError("--json prints on stdout, where the sound goes; name a file for the sound")
-    if out == PIPE and sys.stdout.isatty():
-        raise SettingsError("- would send the sound to the terminal; name a file, or pipe it on: ... - | ffplay -")
-    if out != PIPE:
-        common.refuse_same_file(dry, out)
-        common.refuse_existing(out, force)
-    with progress.stage(f"rendering {dry.name}", 1) as stage:
-        row = render_one(how, dry, out, common.stderr.print, lambda share: stage.update(int(share >= 1), share))
-    if json_:
-        common.print_json(row)
-    else:
-        (common.stderr if out == PIPE else common.stdout).print(in_words(row))
+    render_and_tell(how, dry, out, force, json_)
 
 
 def _positions(knobs: list[str] | None) -> dict[str, Any]:
@@ -88,9 +86,9 @@ def _positions(knobs: list[str] | None) -> dict[str, Any]:
         if text.startswith("["):
             try:
                 found[name] = json.loads(text)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise SettingsError(
-                    f"--knob {name}={text}: a movement is a list of [seconds, position], for example "
+                    f"--knob {name}={one_line(text, 100)}: a movement is a list of [seconds, position], for example "
                     f'[[0, "9:00"], [2.5, 0.8]] ({error})'
                 ) from None
     return found

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drywet.cli import common
+from drywet.cli import common, progress
 
 if TYPE_CHECKING:
     from drywet.audio import Source
     from drywet.effect import Effect
 
 PIPE = Path("-")
-NETLISTS = (".cir", ".net", ".sp")
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,25 @@ class HowToRender:
     interface_dbu: float | None = None
     subtype: str = "PCM_24"
     circuit: CircuitToPlay | None = None  # of a model None
+
+
+def render_and_tell(how: HowToRender, dry: Path, out: Path, force: bool, json_: bool) -> None:
+    """Render a file or pipe, with progress, and print what became of it; refuse to write over a file or to a terminal."""
+    from drywet.errors import SettingsError
+
+    if out == PIPE and json_:
+        raise SettingsError("--json prints on stdout, where the sound goes; name a file for the sound")
+    if out == PIPE and sys.stdout.isatty():
+        raise SettingsError("- would send the sound to the terminal; name a file, or pipe it on: ... - | ffplay -")
+    if out != PIPE:
+        common.refuse_same_file(dry, out)
+        common.refuse_existing(out, force)
+    with progress.stage(f"rendering {dry.name}", 1) as stage:
+        row = render_one(how, dry, out, common.stderr.print, lambda share: stage.update(int(share >= 1), share))
+    if json_:
+        common.print_json(row)
+    else:
+        (common.stderr if out == PIPE else common.stdout).print(in_words(row))
 
 
 def render_one(
@@ -89,22 +107,6 @@ def in_words(row: Mapping[str, Any]) -> str:
     return f"{row['wet']}: {row['seconds']:.1f} s at {row['sample_rate']} Hz, {peak}"
 
 
-def is_circuit(model: str) -> bool:
-    """Whether a circuit is meant: a built-in one, or a netlist by its ending. SettingsError for a name of nothing."""
-    from drywet.errors import SettingsError
-
-    path = Path(model)
-    if path.exists() or path.suffix:
-        return path.suffix.lower() in NETLISTS
-    from drywet.circuits import builtin
-
-    if model not in builtin() and len(path.parts) == 1:
-        raise SettingsError(
-            f"no run folder, model file or circuit named {model!r}; built-in circuits: {', '.join(builtin())}"
-        )
-    return model in builtin()
-
-
 def effect_of(how: HowToRender, sample_rate: int) -> "Effect":
     """The model, or the circuit at ``sample_rate``."""
     if how.circuit is None:
@@ -131,8 +133,10 @@ def gains(how: HowToRender, effect: "Effect", say: Callable[[str], None]) -> tup
         return how.input_db, how.output_db
     from drywet.engine.formats.file import number_in
     from drywet.errors import SettingsError
-    from drywet.rendering import ONE_VOLT_DBU, matching_gains
+    from drywet.rendering import LARGEST_GAIN_DB, ONE_VOLT_DBU, matching_gains
 
+    if not abs(how.interface_dbu) <= LARGEST_GAIN_DB:  # NaN fails too
+        raise SettingsError(f"--interface-dbu {how.interface_dbu:g}: is a level in dBu; interfaces have 0 to 30")
     stated = {"input_level_dbu": ONE_VOLT_DBU, "output_level_dbu": ONE_VOLT_DBU}
     if how.circuit is None:
         stated = effect.file.metadata  # type: ignore[attr-defined]

@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from drywet.circuits import builtin
+from drywet.circuits import is_circuit
 from drywet.engine import load
 from drywet.engine.bench import bench
 from drywet.errors import LiveError, SettingsError
 from drywet.live.desk import Playable
 from drywet.text import printable
 
-NETLISTS = (".cir", ".net", ".sp")
 HIGH_LOAD = 0.8  # of a block's time that a model may take: the rest is for the system
 BENCH_SECONDS = 0.1
 BENCH_BLOCK = 256  # samples, the most at once: larger blocks are no quicker
@@ -48,7 +47,7 @@ def load_models(
         If one cannot be read, or there is none so named.
     """
     names = _short(given)
-    files = {name: load(text, report=report) for name, text in zip(names, given, strict=True) if not _is_circuit(text)}
+    files = {name: load(text, report=report) for name, text in zip(names, given, strict=True) if not is_circuit(text)}
     rates = {name: file.sample_rate for name, file in files.items()}
     for name, rate in rates.items():
         if sample_rate is not None and rate != sample_rate:
@@ -93,19 +92,6 @@ def slow_models(models: Mapping[str, Any], block_size: int) -> list[str]:
             "break up for a moment when one follows the other"
         )
     return found
-
-
-def _is_circuit(text: str) -> bool:
-    path = Path(text)
-    if path.exists():
-        return path.suffix.lower() in NETLISTS
-    if text in builtin():
-        return True
-    if not path.suffix and len(path.parts) == 1:
-        raise SettingsError(
-            f"no run folder, model file or circuit named {text!r}; built-in circuits: {', '.join(builtin())}"
-        )
-    return path.suffix.lower() in NETLISTS
 
 
 def _circuit(text: str, sample_rate: int, oversampling: int | None, report: Callable[[str], None]) -> Playable:
