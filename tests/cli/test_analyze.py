@@ -46,6 +46,14 @@ def test_it_says_what_it_found_and_leaves_tables_and_figures(seeded, tmp_path):
     assert not (tmp_path / "more-seeds.toml").exists()
 
 
+def test_a_folder_of_other_files_is_left_alone(seeded, tmp_path):
+    (tmp_path / "comparisons.csv").write_text("my own")
+    result = run(seeded, "--out", tmp_path)
+    assert isinstance(result.exception, SettingsError)
+    assert "holds files, but no analysis of drywet's" in str(result.exception)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("comparisons.csv", "my own")]
+
+
 def test_the_same_study_gives_the_same_bytes(seeded, tmp_path):
     found = [analysis.analyze(analysis.read_study(seeded)) for _ in range(2)]
     assert found[0].as_json() == found[1].as_json()

@@ -24,8 +24,11 @@ def analyze(
     """
     from drywet import analysis as stage
     from drywet import files
+    from drywet.errors import SettingsError
     from drywet.report.effects import write_effect_figures
 
+    if out is not None and files.in_use(out) and not (out / "analysis.json").exists():
+        raise SettingsError(f"{out}: holds files, but no analysis of drywet's; choose an empty folder for --out")
     results = stage.read_study(study)
     with progress.stage("analysing", 1) as bar:
         found = stage.analyze(results, response=response, margin_db=margin_db, mixed=mixed)
