@@ -370,6 +370,31 @@ def test_models_are_put_to_rest_only_while_nobody_plays_them():
     assert changes > 10
 
 
+def test_a_model_whose_fade_ends_while_the_others_are_looked_for_is_not_put_to_rest():
+    """The audio thread plays a block between any two looks that the control thread takes at it."""
+    old, new = Knobbed(gain(1.0)), Knobbed(gain(0.5))
+    desk = Desk({"old": old, "new": new}, RATE)
+    play(desk, np.zeros(64, np.float32))
+    desk.chosen = 1
+    play(desk, np.zeros(RUN_IN + FADE - 16, np.float32), 16)
+    desk.chosen = 0  # too late: the new one is heard already
+    play(desk, np.zeros(8, np.float32))
+    record = desk.record
+
+    class Interrupted:
+        def __getattr__(self, name):
+            value = getattr(record, name)
+            if name in ("sounding", "coming"):
+                play(desk, np.zeros(8, np.float32))
+            return value
+
+    resets = new.resets
+    desk._record = Interrupted()
+    desk.glide()
+    assert record.sounding == 1
+    assert new.resets == resets
+
+
 # What goes wrong
 
 

@@ -14,7 +14,7 @@ from numba.core.ccallback import CFunc
 
 from drywet.engine.kernels.native import c_function, play
 from drywet.kernel_cache import holds
-from drywet.live.addresses import call, floats
+from drywet.live.addresses import call, fence, floats
 from drywet.live.mixing import RUN, run
 from drywet.live.record import CHANNELS, DESK_POINTER, REASON
 
@@ -47,6 +47,7 @@ def jack_shutdown(status, reason, desk):
         record.reason[n] = text[n]
         if text[n] == 0:
             break
+    fence()
     record.gone = 1
 
 

@@ -281,7 +281,9 @@ class Desk:
                 record.effects[number]["unwell"] = 0
         # A block that had begun when another model was asked for may still take up the one before.
         if record.blocks > self._asked_in:
-            busy = {int(record.chosen), int(record.sounding), int(record.coming)}
+            # The coming one first: where it becomes the one that sounds meanwhile, it is found there.
+            coming = int(record.coming)
+            busy = {int(record.chosen), coming, int(record.sounding)}
             for number in self._used - busy:
                 self._reset(self._effects[number])
             self._used &= busy

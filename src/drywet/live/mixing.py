@@ -195,7 +195,9 @@ def _change_effect(desk, y, count):
         return
     desk.run_in += count
     if desk.run_in >= desk.run_in_length + desk.fade_length:
-        desk.sounding, desk.coming = desk.coming, -1
+        desk.sounding = desk.coming
+        fence()  # who finds that none is coming shall find the one that came
+        desk.coming = -1
 
 
 @njit(**_COMPILED)
