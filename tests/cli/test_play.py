@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from drywet.cli import app, play_screen
 from drywet.errors import AudioFileError, LiveError, ModelFileError, SettingsError
+from drywet.live import desk as live_desk
 from drywet.live import stream as live_stream
 from drywet.live.meters import Meter
 from drywet.live.panel import KEYS
@@ -104,7 +105,7 @@ def test_help_lists_every_key():
 
 def test_the_line_for_logs_says_the_same_shorter():
     line = play_screen.line(view(output=Meter(-9, -1.25, 2), bypassed=True))
-    assert line == "12 s: lead (bypass), in -∞, out -1.2 dBFS, 2 samples clipped, load 12 % (worst 31 %), xruns 0"
+    assert line == "12 s: lead (bypass), in -inf, out -1.2 dBFS, 2 samples clipped, load 12 % (worst 31 %), xruns 0"
 
 
 @pytest.fixture
@@ -112,11 +113,11 @@ def stream(monkeypatch):
     """The real desk on a stream that never asks for sound."""
     opened = []
 
-    def open_stream(desk, backend, name, play, record, block_size=None):
+    def open_stream(desk, backend, name, play, record, block_size=None, output_name=""):
         fake = FakeStream()
         fake.description, fake.close = "fake", lambda: opened.append("closed")
         monkeypatch.setattr(desk, "meters", Reading)
-        opened.append((desk, backend, name, list(play), list(record), block_size))
+        opened.append((desk, backend, name, list(play), list(record), block_size, output_name))
         return fake
 
     monkeypatch.setattr(live_stream, "open_stream", open_stream)
@@ -130,10 +131,11 @@ def run(*arguments):
 def test_options_reach_desk_and_stream(stream):
     result = run(
         GOLDEN, "--backend", "portaudio", "--interface", "Scarlett", "--input-channel", "2", "--play-channel", "3,4",
-        "--block", "64", "--loop", "chords", "--output-db", "-6", "--input-db", "3", "--seconds", "0.2", "--json",
+        "--output-interface", "Speakers", "--block", "64",
+        "--loop", "chords", "--output-db", "-6", "--input-db", "3", "--seconds", "0.2", "--json",
     )  # fmt: skip
     desk, *opened = stream[0]
-    assert opened == ["portaudio", "Scarlett", [3, 4], [2], 64]
+    assert opened == ["portaudio", "Scarlett", [3, 4], [2], 64, "Speakers"]
     assert stream[1:] == ["closed"]
     assert desk.looping
     summary = json.loads(result.stdout)
@@ -171,6 +173,28 @@ def test_what_cannot_be_is_refused_before_a_device_is_opened(stream, arguments, 
     with pytest.raises(error, match=message):
         run("--backend", "portaudio", *arguments, "--seconds", "0.1")
     assert stream == []
+
+
+def test_a_knob_that_models_share_begins_where_it_is_shown_whatever_was_measured_before(stream, monkeypatch):
+    from drywet.live import models as live_models
+
+    def slow_models(models, block_size):
+        for model in models.values():
+            model.reset()  # as after measuring
+        measured.append(len(desks))
+        return []
+
+    desks, measured = [], []
+    made = live_desk.Desk.__init__
+
+    def remember(self, *arguments, **options):
+        desks.append(self)
+        made(self, *arguments, **options)
+
+    monkeypatch.setattr(live_models, "slow_models", slow_models)
+    monkeypatch.setattr(live_desk.Desk, "__init__", remember)
+    run(GOLDEN, "--backend", "portaudio", "--seconds", "0.1")
+    assert (measured, len(desks)) == ([0], 1)
 
 
 def test_models_of_two_rates_are_refused_with_both(stream, tmp_path):

@@ -19,9 +19,10 @@ from helpers import require_library, require_program
 from live_effects import RATE, echo, effect, gain, play
 
 from drywet.errors import LiveError, SettingsError
+from drywet.live import portaudio_stream
 from drywet.live.callback import compiled, portaudio_process
 from drywet.live.desk import Desk
-from drywet.live.stream import open_stream
+from drywet.live.stream import Stream, open_stream
 
 PERIOD = 256
 PATIENCE = 60  # s; a busy machine is slow
@@ -208,6 +209,8 @@ def test_what_is_not_there_is_named(server):
         open_stream(desk, "asio", "", [1], [1])
     with pytest.raises(SettingsError, match="channel 0: channels are counted from 1"):
         open_stream(desk, "jack", server.name, [1], [0])
+    with pytest.raises(SettingsError, match="JACK has one server for all"):
+        open_stream(desk, "jack", server.name, [1], [1], output_name="Speakers")
     with pytest.raises(SettingsError, match="no channel to play to"):
         open_stream(desk, "jack", server.name, [], [1])
     stream = open_stream(desk, "jack", server.name, [1], [])  # after all that, it still plays; without an input
@@ -259,6 +262,54 @@ def test_portaudios_flags_count_as_late_blocks_but_its_priming_does_not():
     for flags in (0, 0x10, 0x01, 0x02, 0x04, 0x08, 0x06):  # portaudio.h: none, priming, the four faults, two of them
         portaudio(desk, np.zeros((64, 1), np.float32), 64, 1, flags)
     assert desk.record.xruns == 5
+
+
+class PortAudio:
+    """In place of sounddevice: two devices, each behind a host of its own."""
+
+    PortAudioError = type("PortAudioError", (Exception,), {})
+    _exit_handler = None
+
+    def query_devices(self, name, kind):
+        if name == "USB":
+            raise ValueError(f"Multiple {kind} devices found for 'USB':\n[0] USB, MME\n[1] USB, ASIO")
+        host = ["Guitar", "Speakers"].index(name)
+        return {"name": name, "hostapi": host, f"max_{kind}_channels": 2}
+
+    def query_hostapis(self, host):
+        return {"name": ["ASIO", "MME"][host]}
+
+
+@pytest.fixture
+def library(monkeypatch):
+    made = PortAudio()
+    monkeypatch.setattr(portaudio_stream, "library", lambda: made)
+    return made
+
+
+def test_portaudio_needs_devices_that_are_one_and_behind_one_host(library):
+    desk = Desk({"one": gain(1.0)}, RATE)
+    with pytest.raises(LiveError, match="'Guitar' is reached through ASIO, 'Speakers' through MME"):
+        open_stream(desk, "portaudio", "Guitar", [1], [1], output_name="Speakers")
+    with pytest.raises(LiveError, match="PortAudio has several input devices named 'USB'"):
+        open_stream(desk, "portaudio", "USB", [1], [1])
+
+
+def test_a_stream_that_outlives_portaudio_has_gone_and_is_closed_without_complaint(library):
+    """As at the end of a program that did not close it: sounddevice ends PortAudio first."""
+
+    class Ended:
+        closed = False
+
+        @property
+        def active(self):
+            raise library.PortAudioError("PortAudio not initialized")
+
+    stream = portaudio_stream.PortAudioStream.__new__(portaudio_stream.PortAudioStream)
+    Stream.__init__(stream, Desk({"one": gain(1.0)}, RATE))
+    stream._sounddevice, stream._stream = library, Ended()
+    stream.close()
+    assert stream.trouble() == "the audio device has stopped; is it still connected?"
 
 
 PLAYED = """

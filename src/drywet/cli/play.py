@@ -38,6 +38,7 @@ def play(
         "",
         help="Audio interface: a name, part of one, or a number from `drywet devices`. With jack: the server's name.",
     ),
+    output_interface: str = typer.Option("", help="Another one to play to, with portaudio; the two then drift apart."),
     input_channel: str = typer.Option(
         None, help="Input with the guitar; 1 when left out, none with --loop. With jack also a port's name."
     ),
@@ -45,8 +46,8 @@ def play(
     block: int = typer.Option(
         None, min=1, max=8192, help="Samples at once: fewer are quicker. With jack the server's."
     ),
-    sample_rate: int = typer.Option(None, help="Hz. Default: the model's; nothing is resampled."),
-    oversampling: int = typer.Option(None, help="Of circuits: less aliasing, more load."),
+    sample_rate: int = typer.Option(None, min=1, help="Hz. Default: the model's; nothing is resampled."),
+    oversampling: int = typer.Option(None, min=1, help="Of circuits: less aliasing, more load."),
     input_db: float = typer.Option(0.0, help="Gain before the model, in dB."),
     output_db: float = typer.Option(0.0, help="Gain after the model, in dB."),
     midi: str = typer.Option(None, help="MIDI input: a name or part of one; `--midi list` lists them."),
@@ -89,21 +90,26 @@ def play(
         common.choice(backend, BACKENDS, "--backend")
     if wanted and not midi:
         raise SettingsError("--cc: no MIDI input is named; --midi NAME names one, and --midi list lists them")
-    server = rate_and_block(interface) if backend == "jack" or (backend is None and not interface) else None
+    server = (
+        rate_and_block(interface)
+        if backend == "jack" or (backend is None and not (interface or output_interface))
+        else None
+    )
     backend = backend or ("jack" if server else "portaudio")
     rate, block_size = server or (USUAL_RATE, block or USUAL_BLOCK)
     playables = load_models(models, sample_rate, rate, oversampling, common.stderr.print)
     rate = next(iter(playables.values())).sample_rate
-    desk = Desk(playables, rate, loop=_loop(loop, rate), report=common.stderr.print)
-    for remark in slow_models(playables, block_size):
+    dry = _loop(loop, rate)
+    for remark in slow_models(playables, block_size):  # before the desk, for it leaves their knobs at the defaults
         common.stderr.print(f"warning: {remark}")
+    desk = Desk(playables, rate, loop=dry, report=common.stderr.print)
     _set_up(desk, knobs, input_db, output_db, loops=loop is not None)
     controllers = assign(list(desk.knobs), wanted) if midi else None
     record = [common.parse_channel(input_channel or "1")] if input_channel or measure_latency or not loop else []
     channels = [common.parse_channel(name) for name in play_channel.split(",")]
 
     def start(desk: Desk) -> Any:
-        return open_stream(desk, backend, interface, channels, record, block)
+        return open_stream(desk, backend, interface, channels, record, block, output_interface)
 
     with ExitStack() as stack:
         measured_ms = _measure(start, rate) if measure_latency else None
@@ -199,7 +205,7 @@ def _shown(about: str, measured_ms: float | None) -> "Iterator[Callable[[View], 
     """What takes views: a screen, or a line now and then."""
     from drywet.cli import play_screen
 
-    if common.stderr.is_terminal:
+    if common.stderr.is_terminal and not common.stderr.is_dumb_terminal:
         from rich.console import Console
         from rich.live import Live
 

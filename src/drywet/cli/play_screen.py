@@ -152,7 +152,7 @@ def _cells(level_dbfs: float) -> int:
 
 
 def _dbfs(level_dbfs: float) -> str:
-    return f"{level_dbfs:.1f}" if math.isfinite(level_dbfs) else "-∞"
+    return f"{level_dbfs:.1f}"  # -inf, which every encoding of a pipe can write
 
 
 def _percent(share: float) -> str:

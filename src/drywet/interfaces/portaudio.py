@@ -102,8 +102,9 @@ def find_device(sounddevice: Any, name: str, kind: str, channels: Sequence[int])
         about = sounddevice.query_devices(int(name) if name.isdecimal() else name or None, kind)
     except (sounddevice.PortAudioError, ValueError) as error:
         wanted = f"named {name!r}" if name else "to use by default"
+        several = f"several {kind} devices" if "Multiple" in str(error) else f"no {kind} device"
         raise CaptureError(
-            f"PortAudio has no {kind} device {wanted} ({error}). `drywet devices` lists what is there"
+            f"PortAudio has {several} {wanted} ({error}). `drywet devices` lists what is there, a number names one"
         ) from error
     if max(channels) >= about[f"max_{kind}_channels"]:
         raise CaptureError(

@@ -2,6 +2,7 @@
 
 import atexit
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from drywet.errors import LiveError
@@ -17,19 +18,34 @@ class PortAudioStream(Stream):
     """See :func:`drywet.live.stream.open_stream`."""
 
     def __init__(
-        self, desk: Desk, name: str, play: Sequence[Channel], record: Sequence[Channel], block_size: int | None
+        self,
+        desk: Desk,
+        name: str,
+        play: Sequence[Channel],
+        record: Sequence[Channel],
+        block_size: int | None,
+        output_name: str,
     ):
         self._sounddevice = sounddevice = library()
         channels = {"input": indices(record), "output": indices(play)} if record else {"output": indices(play)}
-        found = {kind: find_device(sounddevice, name, kind, wanted) for kind, wanted in channels.items()}
+        named = {"input": name, "output": output_name or name}
+        found = {kind: find_device(sounddevice, named[kind], kind, wanted) for kind, wanted in channels.items()}
+        hosts = [sounddevice.query_hostapis(about["hostapi"])["name"] for about in found.values()]
+        if len(set(hosts)) > 1:
+            (dry, dry_host), (wet, wet_host) = zip((about["name"] for about in found.values()), hosts, strict=True)
+            raise LiveError(
+                f"{dry!r} is reached through {dry_host}, {wet!r} through {wet_host}: one of these has to reach both. "
+                "`drywet devices` lists the numbers of all devices"
+            )
         counts = {kind: max(wanted) + 1 for kind, wanted in channels.items()}
         for kind, flags in (("input", desk.record.records), ("output", desk.record.plays)):
             flags[:] = 0
             flags[channels.get(kind, [])] = 1
         desk.record.inputs, desk.record.outputs = counts.get("input", 0), counts["output"]
         names = " and ".join(dict.fromkeys(about["name"] for about in found.values()))
-        host = sounddevice.query_hostapis(found["output"]["hostapi"])["name"]
-        self.description = f"{names} ({host}), out {in_words(play)}" + (f", in {in_words(record)}" if record else "")
+        self.description = f"{names} ({hosts[0]}), out {in_words(play)}" + (
+            f", in {in_words(record)}" if record else ""
+        )
         self._stream: Any = None
         super().__init__(desk)
         both = len(found) == 2
@@ -69,8 +85,9 @@ class PortAudioStream(Stream):
         return float(self._stream.cpu_load)
 
     def _gone(self) -> str:
-        if self._stream is None or self._stream.closed or self._stream.active:
-            return ""
+        with suppress(self._sounddevice.PortAudioError):  # the library itself has ended, as this program does
+            if self._stream is None or self._stream.closed or self._stream.active:
+                return ""
         return "the audio device has stopped; is it still connected?"
 
     def _stop(self) -> None:

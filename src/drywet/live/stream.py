@@ -110,6 +110,7 @@ def open_stream(
     play: Sequence[Channel],
     record: Sequence[Channel],
     block_size: int | None = None,
+    output_name: str = "",
 ) -> Stream:
     """Play ``desk`` on an interface: ``record`` in (added up; none for a desk that loops), wet out to all of ``play``.
 
@@ -120,6 +121,8 @@ def open_stream(
         As for :func:`drywet.interfaces.open_interface`.
     block_size : int, optional
         Samples at once. With PortAudio as few as the driver likes where it is left out; with JACK it is the server's.
+    output_name : str
+        PortAudio: the device that is played to, where it is not ``name``. Two devices have two clocks, which drift apart.
 
     Raises
     ------
@@ -133,6 +136,10 @@ def open_stream(
     for channel in (*play, *record):
         if isinstance(channel, int) and not 1 <= channel <= CHANNELS:
             raise SettingsError(f"channel {channel}: channels are counted from 1, up to {CHANNELS}")
+    if output_name and backend == "jack":
+        raise SettingsError(
+            "JACK has one server for all; name the ports that are played to instead of another interface"
+        )
     try:
         if backend == "jack":
             from drywet.live.jack_stream import JackStream
@@ -141,7 +148,7 @@ def open_stream(
         if backend == "portaudio":
             from drywet.live.portaudio_stream import PortAudioStream
 
-            return PortAudioStream(desk, name, play, record, block_size)
+            return PortAudioStream(desk, name, play, record, block_size, output_name)
     except CaptureError as error:  # of the helpers that capturing and playing share
         raise LiveError(str(error)) from error
     raise SettingsError(f"no backend named {backend!r}; there are {' and '.join(BACKENDS)}")
