@@ -106,6 +106,7 @@ def test_no_label_is_lost_on_the_way_to_another_player_and_back(run, tmp_path):
         export(tmp_path / f"{format}{suffix}", "nam", tmp_path / f"{format}.nam", golden=False)
         metadata = read(tmp_path / f"{format}.nam").metadata
         assert {name: metadata.get(name) for name in Labels.model_fields} == labels.model_dump()
+        assert dict(explain(read(tmp_path / f"{format}{suffix}")).lines)["says it is"] == "a, b"  # nobody is said twice
 
 
 def test_a_knob_that_a_format_cannot_have_is_refused_with_what_to_do(run, tmp_path):

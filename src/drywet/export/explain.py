@@ -91,7 +91,7 @@ def _levels(file: ModelFile) -> list[tuple[str, str]]:
     texts = [
         one_line(str(file.metadata[name]), 80) for name in ("name", "modeled_by", "author") if file.metadata.get(name)
     ]
-    return [*found, *([("says it is", ", ".join(texts))] if texts else [])]
+    return [*found, *([("says it is", ", ".join(dict.fromkeys(texts)))] if texts else [])]
 
 
 def _odd(file: ModelFile) -> list[str]:

@@ -45,7 +45,6 @@ def read_rtneural(root: Node) -> ModelFile:
         knobs=_knobs(root, layers),
         notes=notes,
         weight_count=_count(layers),
-        metadata=metadata_of(root),
     )
 
 
