@@ -3,6 +3,7 @@ import io
 import os
 import re
 import struct
+import sys
 import tracemalloc
 import wave
 
@@ -28,6 +29,13 @@ def test_24_bit_rounds_by_at_most_half_a_step(tmp_path, dry, ending):
     audio.write(tmp_path / f"a.{ending}", dry, RATE)
     samples, _ = audio.read(tmp_path / f"a.{ending}")
     assert np.max(np.abs(samples - dry)) <= 2**-23
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are Unicode")
+def test_a_name_that_is_not_utf_8_is_a_name(tmp_path, dry):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")  # Latin-1
+    audio.write(path, dry, RATE, subtype="FLOAT")
+    np.testing.assert_array_equal(audio.read(path)[0], dry)
 
 
 def test_clipping_is_counted(tmp_path):

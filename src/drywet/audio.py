@@ -6,6 +6,7 @@ Inside drywet a signal is a float32 array of shape (T,), 1.0 is full scale (and 
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +120,11 @@ def check_finite(where: Path | str, block: np.ndarray, position: int, sample_rat
         raise AudioFileError(f"{where}: sample {bad} (at {bad / sample_rate:.3f} s) is NaN or infinite. {EXPORT_AGAIN}")
 
 
+def _for_libsndfile(path: Path) -> bytes | Path:
+    """The name as the disk has it: soundfile refuses one that is not UTF-8, as an old memory card may hold."""
+    return os.fsencode(path) if os.name == "posix" else path
+
+
 class _Decoder(soundfile.SoundFile):
     """Decodes from start to end. soundfile seeks after every read, and libsndfile lands elsewhere in OGG (its #885)."""
 
@@ -217,7 +223,7 @@ class Reader:
 
     def _open(self) -> _Decoder:
         try:
-            return _Decoder(self.path)
+            return _Decoder(_for_libsndfile(self.path))
         except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
             raise self._unreadable(error) from error
 
@@ -346,7 +352,12 @@ def open_writer(
     with atomic_path(path) as temporary:
         with _as_storage_error(path, subtype):
             file = soundfile.SoundFile(
-                temporary, "w", sample_rate, channels=1, subtype=subtype, format="RF64" if may_be_large else format_
+                _for_libsndfile(temporary),
+                "w",
+                sample_rate,
+                channels=1,
+                subtype=subtype,
+                format="RF64" if may_be_large else format_,
             )
         if may_be_large and length is None:
             soundfile._snd.sf_command(file._file, RF64_AUTO_DOWNGRADE, soundfile._ffi.NULL, True)

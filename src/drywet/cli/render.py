@@ -114,7 +114,7 @@ def _render_folder(how: HowToRender, folder: Path, out: Path, jobs: int | None, 
             common.stderr.print(text)
 
     gains(how, effect, say)
-    todo = [(dry, wet) for dry, wet in targets.items() if force or not wet.exists()]
+    todo = [(dry, wet) for dry, wet in targets.items() if force or not wet.is_file()]
     sizes = [dry.stat().st_size for dry, _ in todo]
     shares = [0.0] * len(todo)
     workers = executor.Inline() if jobs == 1 or len(todo) < 2 else executor.Local(jobs)
