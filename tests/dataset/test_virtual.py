@@ -17,6 +17,9 @@ class Gain:
     sample_rate, latency = RATE, 0
     controls = {"drive": 0.5, "tone": 0.5, "level": 0.5}
 
+    def prepare(self, report):
+        report("compiling the solver")
+
     def reset(self):
         pass
 
@@ -125,3 +128,10 @@ def test_audio_is_untouched_by_the_way_it_is_named(tmp_path):
     two = render_dataset(other, tmp_path / "b", executor.Inline())
     for a, b in zip(one.recordings("test"), two.recordings("test"), strict=True):
         np.testing.assert_array_equal(audio.read(one.folder / a.wet)[0], audio.read(two.folder / b.wet)[0])
+
+
+def test_compiling_the_solver_is_said_once_and_only_where_something_is_rendered(tmp_path):
+    said = []
+    for _ in range(2):
+        render_dataset(VirtualDataset(**SHORT), tmp_path / "d", executor.Inline(), say=said.append)
+    assert said == ["compiling the solver"]
