@@ -13,7 +13,7 @@ from drywet.kernel_cache import possible
 from drywet.live.desk import Desk
 from drywet.live.stream import Stream
 
-_POSITION, _LENGTH = range(2)  # places in the table; the numbers are what is sent, then what was recorded
+_POSITION, _LENGTH, _ROLLING = range(3)  # places in the table; the numbers are what is sent, then what was recorded
 
 
 class Loopback:
@@ -37,6 +37,7 @@ class Loopback:
         tape = _NativeTape(played, self.sample_rate)
         stream = self._start(Desk({"loopback": tape}, self.sample_rate))
         xruns = stream.xruns
+        tape.start()  # not before its ports are connected: a server that freewheels would be through by then
         try:
             take = roll(tape, watch, stream.trouble)
         finally:
@@ -58,7 +59,11 @@ class _NativeTape(Tape):
         self.controls: dict[str, float] = {}
         self._numbers = np.concatenate([self._sent, self._recorded[0]])
         self._sent, self._recorded = self._numbers[: self.length], self._numbers[None, self.length :]
-        self._table = np.array([0, len(self._sent)], np.int64)
+        self._table = np.array([0, len(self._sent), False], np.int64)
+
+    def start(self) -> None:
+        """Roll from the next block on; until then there is silence."""
+        self._table[_ROLLING] = True
 
     @property
     def position(self) -> int:  # type: ignore[override]
@@ -90,7 +95,7 @@ def _exchange_block(dry, wet, frames, numbers, numbers_length, table, table_leng
     memory = carray(numbers, numbers_length)
     into, out = carray(dry, frames), carray(wet, frames)
     start, length = places[_POSITION], places[_LENGTH]
-    count = min(frames, length - start)
+    count = min(frames, length - start) if places[_ROLLING] else 0
     for t in range(count):
         memory[length + start + t] = into[t]
         out[t] = memory[start + t]
