@@ -81,7 +81,7 @@ from drywet.engine.formats import ModelFile
 from drywet.engine.kernels import compiled as compiled_network
 from drywet.engine.typical import TYPICAL
 from drywet.kernel_cache import holds
-import drywet.live.callback, drywet.live.loopback, drywet.signals
+import drywet.live.callback, drywet.live.loopback, drywet.models, drywet.signals
 assert not holds(compiled_network)
 print(Oversampler(1).up(np.full(1, 3.0))[0])
 effect = EngineEffect(ModelFile("drywet", "", "", TYPICAL["grey box"](), 48_000, 0, 0),

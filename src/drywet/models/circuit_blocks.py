@@ -15,6 +15,7 @@ from numba.extending import overload
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from drywet.kernel_cache import possible
 from drywet.models.parallel import PART, over_parts
 from drywet.models.vectors import WIDTH, load, multiply_plus, spread, store
 
@@ -334,7 +335,7 @@ def _stage_backward(slope, grad_last, signal, filtered, numbers, voltage, grad_f
             dz[b] *= clean[b]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=possible(), nogil=True, error_model="numpy")
 def _chain_forward(
     signal, filters, stages, first_stage, state, filter_numbers, stage_numbers, signals, memory, filtered, voltage, out, after
 ):  # fmt: skip
@@ -367,7 +368,7 @@ def _chain_forward(
         after[b, 2 * count :] = voltage[:, length, b]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=possible(), nogil=True, error_model="numpy")
 def _chain_backward(
     grad_out, grad_after, first_stage, filter_numbers, stage_numbers, signals, memory, filtered, voltage,
     grad_signal, grad_filters, grad_stages, grad_state,
@@ -403,7 +404,7 @@ def _chain_backward(
         grad_state[b, 2 * count :] = grad_voltage[:, b]
 
 
-@njit(cache=True, fastmath=EXACT_ORDER, nogil=True, error_model="numpy")
+@njit(cache=possible(), fastmath=EXACT_ORDER, nogil=True, error_model="numpy")
 def _chain(signal, filters, stages, first_stage, state, out):
     """One signal (T,), ``filters`` (F, 6), ``stages`` (N, 7), ``state`` (2 F + N,), see :func:`render_chain`."""
     count, one = len(filters), signal.dtype.type(1)

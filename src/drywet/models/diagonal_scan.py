@@ -15,6 +15,7 @@ import torch
 from numba import njit
 from torch.autograd.function import once_differentiable
 
+from drywet.kernel_cache import possible
 from drywet.models.parallel import over_parts
 from drywet.models.recurrence import FAST, fast_tanh
 from drywet.models.tiles import ROWS, multiply_add
@@ -144,7 +145,7 @@ def _bend(plane):
         flat[n] = fast_tanh(flat[n])
 
 
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
 def _forward(
     keep, signal, coefficients, direct, w1, b1, w2, b2, w3, b3, bias, scale, shift,
     state, starts, u, v, h1, h2, x, y, out,
@@ -218,7 +219,7 @@ def _unbend(grad, bent):
         slope[n] *= 1 - value[n] * value[n]
 
 
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
 def _backward(
     grad_out, coefficients, direct, w1, w2, w3, scale, adjoint, starts, u, v, h1, h2, x, y,
     grads, grad_direct, grad_w1, grad_b1, grad_w2, grad_b2, grad_w3, grad_b3, grad_scale, grad_shift,

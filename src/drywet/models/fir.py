@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
+from drywet.kernel_cache import possible
 from drywet.models.parallel import over_parts
 from drywet.models.recurrence import FAST
 
@@ -67,7 +68,7 @@ def _weigh(history: Tensor, weights: Tensor) -> Tensor:
     return torch.from_numpy(out)
 
 
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
 def _weighted_sums(history, weights, out):
     """``out`` (B, T) from ``history`` (B, K - 1 + T) and ``weights`` (K,), oldest sample first."""
     for b in range(len(out)):
@@ -78,7 +79,7 @@ def _weighted_sums(history, weights, out):
             out[b, t] = total
 
 
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
 def _add_products(grad_out, history, grad_weights):
     """``grad_weights[k] += sum_t grad_out[t] history[t + k]``, four samples at a time: fewer passes over the sums."""
     length = grad_out.shape[1]

@@ -8,11 +8,12 @@ import numpy as np
 from numba import njit
 from torch import Tensor, nn
 
+from drywet.kernel_cache import possible
 from drywet.models.recurrence import FAST, HALF, ONE, STEPS, add_product, add_row, collect, fast_tanh, project
 from drywet.models.recurrent_layers import Cell, LayerWeights
 
 
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
 def _forward(x, constant, input_weight, recurrent_weight, h, c, gates):
     """Fill ``h`` and ``c`` (T + 1, B, H), whose row 0 is the state before, and ``gates`` (T, B, 4H).
 
@@ -37,7 +38,7 @@ def _forward(x, constant, input_weight, recurrent_weight, h, c, gates):
                 h[t + 1, b, j] = split[t, b, 3, j] * fast_tanh(c[t + 1, b, j])
 
 
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
 def _render(x, constant, input_weight, recurrent_weight, hidden, h, c):
     """Fill ``hidden`` (T, H) from one signal ``x`` (T, F); the state ``h``, ``c`` (H,) is changed in place.
 
@@ -72,7 +73,7 @@ def _render(x, constant, input_weight, recurrent_weight, hidden, h, c):
             hidden[t, j] = h[j]
 
 
-@njit(cache=True, fastmath=FAST, nogil=True, error_model="numpy")
+@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
 def _backward(
     x, input_weight, recurrent_weight, h, c, gates,
     grad_h, grad_c, grad_x, grad_constant, grad_input, grad_recurrent,
