@@ -1,14 +1,14 @@
 """Interfaces behind a JACK server, or any other JACK client: channels are ports."""
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from drywet.errors import CaptureError, MissingDependencyError
+from drywet.interfaces.patience import in_time
 from drywet.interfaces.port import Channel, Device, Levels, Take, in_words
 from drywet.interfaces.tape import Tape, roll
 
@@ -179,23 +179,10 @@ def connect(jack: Any, server: str) -> Any:
 
 def patiently(call: Callable[[], T]) -> T:
     """What a call of libjack gives, which waits for ever for a server that hangs; CaptureError if it does."""
-    results: list[T] = []
-    errors: list[Exception] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(PATIENCE_SECONDS)
-    if errors:
-        raise errors[0]
-    if not results:
+    finished, result = in_time(call, PATIENCE_SECONDS)
+    if not finished:
         raise CaptureError(
             f"the JACK server has not answered for {PATIENCE_SECONDS:.0f} s. Stop it, start it again, then run the same "
             "command"
         )
-    return results[0]
+    return cast(T, result)

@@ -1,14 +1,13 @@
 """A desk on an audio interface: its audio thread runs until the stream is closed."""
 
 import atexit
-import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from drywet.errors import CaptureError, LiveError, SettingsError
 from drywet.interfaces import BACKENDS, Channel
+from drywet.interfaces.patience import in_time
 from drywet.live.desk import Desk
 from drywet.live.record import CHANNELS
 
@@ -16,7 +15,6 @@ START_SECONDS = 3.0  # until the first block; some interfaces take a second to w
 STALL_SECONDS = 2.0  # without a block; the longest block there is lasts a fifth of a second
 PATIENCE_SECONDS = 5.0  # for a library that may wait for ever for a device that is gone
 
-T = TypeVar("T")
 _open: list["Stream"] = []  # and what their audio threads touch, until those have really ended
 
 
@@ -75,7 +73,7 @@ class Stream(ABC):
         """Give the interface back; does not wait for one that no longer answers."""
         if not self._closed:
             self._closed = True
-            if not self._gone() and in_time(self._stop)[0]:
+            if not self._gone() and in_time(self._stop, PATIENCE_SECONDS)[0]:
                 _open.remove(self)
             else:  # its thread may still run: everything it touches stays in _open
                 self._abandon()
@@ -152,25 +150,6 @@ def open_stream(
     except CaptureError as error:  # of the helpers that capturing and playing share
         raise LiveError(str(error)) from error
     raise SettingsError(f"no backend named {backend!r}; there are {' and '.join(BACKENDS)}")
-
-
-def in_time(call: Callable[[], T]) -> tuple[bool, T | None]:
-    """Whether a call that may wait for ever has come to an end, and what it gave; its errors are raised."""
-    results: list[T] = []
-    errors: list[Exception] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(PATIENCE_SECONDS)
-    if errors:
-        raise errors[0]
-    return (True, results[0]) if results else (False, None)
 
 
 @atexit.register
