@@ -66,7 +66,7 @@ def test_a_strangers_model_file_says_nothing_that_acts(tmp_path, command):
     assert done.exit_code == 0
     assert not acts(done.output)
     assert len(done.output) < 5000
-    for written in tmp_path.glob("x.*"):
+    for written in {*tmp_path.glob("x.*")} - {*tmp_path.glob("*.wav")}:
         assert not acts(written.read_text())
 
 
