@@ -6,7 +6,18 @@ from pathlib import Path
 import drywet
 
 SOURCE = Path(drywet.__file__).parent
-FOUNDATION = {"errors", "files", "settings", "signals", "controls", "effect", "executor", "rendering", "kernel_cache", "text"}
+FOUNDATION = {
+    "errors",
+    "files",
+    "settings",
+    "signals",
+    "controls",
+    "effect",
+    "executor",
+    "rendering",
+    "kernel_cache",
+    "text",
+}
 FOUNDATION |= {"audio", "audio_headers", "audio_pipe"}
 # Each stage and the stages it may import, beside the foundation.
 MAY_IMPORT = {
