@@ -122,7 +122,7 @@ def test_a_stereo_file_is_imported(takes, tmp_path):
     [
         (["signal", "make", "x.wav", "--seconds", "1"], 3, "20 to 3600 s long"),
         (["signal", "make", "x.wav", "--sample-rate", "100"], 4, "outside 8000 to 384000 Hz"),
-        (["signal", "make", "x.doc"], 7, "cannot be written"),
+        (["signal", "make", "x.doc"], 7, ".doc cannot be PCM_24 sound; name a file that ends in"),
         (["signal", "show", "none.wav"], 3, "no such file"),
         (["dataset", "init", "x"], 2, "Missing option"),
         (["dataset", "init", "x", "--device", "a\nb"], 4, "no line breaks"),
