@@ -7,7 +7,7 @@ weights, the virtual SD-1, or the model files and run folders that are named. ``
 Columns: blocks that the server found late (xruns); the time a block took in the audio thread, as a share of the time that it
 lasts: mean, 99th percentile, worst; memory that the audio thread was given by the system (page faults) and by numba's runtime
 (allocations) while it played. Without real-time rights (``--realtime``; the system must grant them) other programs can make a
-block late at any time.
+block late at any time. Below the table: how many blocks were late for a client that does nothing, the machine's own floor.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+import jack
 import numpy as np
 from numba.core.runtime import _nrt_python, rtsys
 
@@ -54,15 +55,16 @@ def main():
         for title, effect, bypassed in effects(options.models):
             rows.append({"model": title, **measured(effect, bypassed, name, options)})
             print(".", end="", flush=True, file=sys.stderr)
+        idle = late_for_a_client_that_does_nothing(name, options.seconds)
     finally:
         server.terminate()
         server.wait()
     print(file=sys.stderr)
     print(table(rows))
+    print(f"\nlate for a client that does nothing: {idle}")
     if options.json:
-        options.json.write_text(
-            json.dumps({"seconds": options.seconds, "block": options.block, "rows": rows}, indent=1)
-        )
+        about = {"seconds": options.seconds, "block": options.block, "late_for_an_idle_client": idle}
+        options.json.write_text(json.dumps({**about, "rows": rows}, indent=1))
 
 
 def started(options):
@@ -113,6 +115,17 @@ def measured(effect, bypassed, server, options):
         }  # fmt: skip
     finally:
         stream.close()
+
+
+def late_for_a_client_that_does_nothing(server, seconds):
+    """Late blocks that are the machine's own."""
+    client, late = jack.Client("idle", no_start_server=True, servername=server), []
+    client.set_xrun_callback(late.append)
+    with client:
+        time.sleep(WARM_UP_SECONDS)
+        late.clear()
+        time.sleep(seconds)
+        return len(late)
 
 
 def patiently_opened(desk, server):
