@@ -98,3 +98,23 @@ def test_impossible_requests_are_refused():
         done = CliRunner().invoke(app, ["bench", *words])
         assert isinstance(done.exception, error)
         assert text in str(done.exception)
+
+
+def test_what_is_played_is_low_notes_and_goes_on_from_block_to_block():
+    heard = []
+
+    class Listener:
+        sample_rate, latency, controls = 48_000, 0, {}
+
+        def reset(self): ...
+
+        def process(self, dry, controls):
+            heard.append(dry)
+            return dry
+
+    bench(Listener(), [64], 0.0)
+    dry = np.concatenate(heard)
+    assert 0.2 < np.abs(dry).max() < 0.5
+    assert (
+        np.abs(np.diff(dry)).max() < 0.15 * 2 * np.pi * (110 + 165 + 221) / 48_000
+    )  # the steepest that these sines can be
