@@ -23,11 +23,12 @@ from numba import njit
 
 from drywet.engine import read_bytes
 from drywet.engine.kernels import compiled
-from drywet.engine.kernels.vectors import LANES, fma, load, spread, store
+from drywet.engine.kernels.lanes import LANES, load, spread
 from drywet.engine.typical import TYPICAL
 from drywet.errors import ExportError
 from drywet.export import onnx
 from drywet.export.about import About
+from drywet.vectors import fma, store
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "nam"
 BLOCK, CALLS, ROUNDS, REPETITIONS = 64, 20, 5, 40

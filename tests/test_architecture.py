@@ -16,6 +16,7 @@ FOUNDATION = {
     "executor",
     "rendering",
     "kernel_cache",
+    "vectors",
     "text",
 }
 FOUNDATION |= {"audio", "audio_headers", "audio_pipe"}

@@ -96,3 +96,14 @@ def test_where_no_folder_can_be_written_to_functions_are_compiled_anew_and_it_is
     same, said, finite = done.stdout.splitlines()
     assert (same, finite) == ("3.0", "True")
     assert "set NUMBA_CACHE_DIR" in said
+
+
+def test_training_kernels_follow_what_they_are_built_from():
+    from drywet.models import lstm_cell
+
+    names = {file.name for file in kernel_cache._sources(lstm_cell._forward.py_func)}
+    assert {"lstm_cell.py", "recurrence.py", "tiles.py", "vectors.py"} <= names
+    assert lstm_cell._forward._cache._cache_file._source_stamp == tuple(
+        (file.name, file.stat().st_mtime_ns, file.stat().st_size)
+        for file in kernel_cache._sources(lstm_cell._forward.py_func)
+    )

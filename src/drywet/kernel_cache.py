@@ -10,7 +10,7 @@ from typing import Any
 
 _ROOT = Path(__file__).parents[1]
 _PREPARING = threading.Lock()
-_IMPORT = re.compile(r"^from (drywet\.(?:circuits|engine\.kernels|live)\.\w+) import", re.MULTILINE)
+_IMPORT = re.compile(r"^from (drywet\.(?:vectors|(?:circuits|engine\.kernels|live|models)\.\w+)) import", re.MULTILINE)
 
 
 @cache
@@ -23,6 +23,18 @@ def possible() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator: compiled by numba when it is first called, and cached. Kernels need no interpreter and raise nothing."""
+    from numba import njit
+
+    def make(function: Callable[..., Any]) -> Any:
+        dispatcher: Any = njit(cache=possible(), nogil=True, error_model="numpy", **options)(function)
+        follow(dispatcher._cache, function)
+        return dispatcher
+
+    return make
 
 
 def prepare(dispatcher: Any, signature: str, name: str, report: Callable[[str], None]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from drywet import vectors
 from drywet.circuits import lanes
 from drywet.circuits.devices import COLLECTOR, EMITTER, JUNCTION, TANH, lane_count, lanes_of
 
@@ -11,8 +12,8 @@ from drywet.circuits.devices import COLLECTOR, EMITTER, JUNCTION, TANH, lane_cou
 @njit
 def exps_and_logs(x, exps, logs):
     for k in range(0, len(x), 8):
-        lanes.store(exps, k, lanes.exp(lanes.load(x, k)))
-        lanes.store(logs, k, lanes.log(lanes.absolute(lanes.load(x, k))))
+        vectors.store(exps, k, lanes.exp(lanes.load(x, k)))
+        vectors.store(logs, k, lanes.log(vectors.absolute(lanes.load(x, k))))
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +42,9 @@ def test_log_is_that_of_the_c_library_to_two_bits(compared):
 @njit
 def compare(a, b, out):
     x, y = lanes.load(a, 0), lanes.load(b, 0)
-    lanes.store(out, 0, lanes.lesser(x, y))
-    lanes.store(out, 8, lanes.neighbours(x))
-    return lanes.all_less(x, y), lanes.total(x)
+    vectors.store(out, 0, lanes.lesser(x, y))
+    vectors.store(out, 8, vectors.neighbours(x))
+    return vectors.all_less(x, y), vectors.total(x)
 
 
 def test_nan_is_never_less_and_neighbours_change_places():

@@ -24,24 +24,9 @@ from collections.abc import Mapping
 import numpy as np
 from numba import njit
 
-from drywet.circuits.lanes import (
-    INLINED,
-    LANES,
-    absolute,
-    all_less,
-    compiled,
-    exp,
-    greater,
-    lesser,
-    load,
-    log,
-    neighbours,
-    spread,
-    store,
-    where_less,
-    with_sign,
-)
-from drywet.kernel_cache import possible
+from drywet.circuits.lanes import INLINED, LANES, exp, greater, lesser, load, log, spread
+from drywet.kernel_cache import kernel
+from drywet.vectors import absolute, all_less, neighbours, store, where_less, with_sign
 
 THERMAL_VOLTAGE = 1.380649e-23 * 300.15 / 1.602176634e-19  # V at 27 °C, SPICE's temperature
 GMIN = 1e-12  # S across every junction, as in SPICE
@@ -221,7 +206,7 @@ def evaluate(table, first, lanes, rate, v):
     return current, slope, across, charge, capacitance, bend
 
 
-@compiled
+@kernel()
 def _evaluate_table(table, v, out):
     lanes = len(v)
     for first in range(0, lanes, LANES):
@@ -242,7 +227,7 @@ def evaluate_all(kinds: np.ndarray, rows: np.ndarray, v: np.ndarray) -> np.ndarr
     return out[:, lanes]
 
 
-@njit(**INLINED, cache=possible())
+@kernel(forceinline=True)
 def limited(kind, vte, saturation, v_new, v_old):
     """``v_new``, or less where the law cannot follow: a junction's exponential (SPICE's pnjlim), tanh across its slope."""
     if kind == TANH:

@@ -1,8 +1,8 @@
 """Dry blocks to wet blocks of a reduced circuit, compiled: up to the higher rate, solve, and down. Nothing is allocated."""
 
-from drywet.circuits.lanes import compiled
 from drywet.circuits.oversampling import CHUNK, beside, lower, raised
 from drywet.circuits.solver import step
+from drywet.kernel_cache import kernel
 
 SIGNATURE = (
     "void(float32[::1], float32[::1], int64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[::1], "
@@ -10,7 +10,7 @@ SIGNATURE = (
 )
 
 
-@compiled
+@kernel()
 def play(dry, wet, sizes, filters, lines, whole, numbers, state, work, counters):
     """Fill ``wet`` from ``dry``, both float32 (T,).
 

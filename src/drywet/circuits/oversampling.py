@@ -12,7 +12,9 @@ import numpy as np
 from numba import njit
 from scipy.signal import firwin, kaiser_beta
 
-from drywet.circuits.lanes import INLINED, LANES, aligned, compiled, fma, load, spread, total
+from drywet.circuits.lanes import INLINED, LANES, load, spread
+from drywet.kernel_cache import kernel
+from drywet.vectors import aligned, fma, total
 
 CHUNK = 64  # base samples that are taken at once
 STOP_BAND_DB = 110.0
@@ -108,7 +110,7 @@ def _sum(taps, at, line, start, count):
     return total((a + b) + (c + d))
 
 
-@compiled
+@kernel()
 def raised(dry, begin, count, sizes, filters, lines):
     """``count`` samples of ``dry`` from ``begin``, at most CHUNK, at the higher rate: a view into ``lines``."""
     factor, taps, down_taps = sizes[0], sizes[1], sizes[2]
@@ -127,7 +129,7 @@ def raised(dry, begin, count, sizes, filters, lines):
     return lines[out : out + count * factor]
 
 
-@compiled
+@kernel()
 def beside(sizes, filters, lines):
     """Where the next samples at the higher rate are to be written for :func:`lower`: a view into ``lines``."""
     factor, taps, down_taps = sizes[0], sizes[1], sizes[2]
@@ -135,7 +137,7 @@ def beside(sizes, filters, lines):
     return lines[start : start + CHUNK * factor]
 
 
-@compiled
+@kernel()
 def lower(wet, begin, count, sizes, filters, lines):
     """Fill ``count`` samples of ``wet`` from ``begin``, at most CHUNK, from what was written :func:`beside`."""
     factor, taps, down_taps = sizes[0], sizes[1], sizes[2]

@@ -19,22 +19,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from drywet.circuits.devices import EMITTER, IS, TANH, VTE, WIDTH, evaluate, lane_count, lanes_of, limited, table_of
-from drywet.circuits.lanes import (
-    INLINED,
-    LANES,
-    absolute,
-    aligned,
-    all_less,
-    compiled,
-    fma,
-    load,
-    neighbours,
-    spread,
-    spread_from,
-    store,
-    where_less,
-)
+from drywet.circuits.lanes import INLINED, LANES, load, spread, spread_from
 from drywet.circuits.mna import CHARGE_DAMPING, Reduced
+from drywet.kernel_cache import kernel
+from drywet.vectors import absolute, aligned, all_less, fma, neighbours, store, where_less
 
 NEGLECTED = 5e-8  # of a port's own scale (n Vt, 1 for tanh): what the second order of the last Newton step makes of v
 RESIDUAL = 1e-7  # of the scale, of the whole linear system
@@ -428,7 +416,7 @@ def _follow(whole, numbers, state, work, counters, p):
     return 1.0 - done
 
 
-@compiled
+@kernel()
 def step(dry_, wet_, whole_, numbers_, state_, work_, counters_):
     """Fill ``wet`` from ``dry``, both float64 (T,), at the constants of a :class:`Kernel`; nothing is allocated.
 
@@ -477,7 +465,7 @@ def step(dry_, wet_, whole_, numbers_, state_, work_, counters_):
             store(state, now + k, load(work, V * wide + k))
 
 
-@compiled
+@kernel()
 def lift(whole, numbers, state, absolute):
     """What the circuit remembers, in absolute terms and by port: the state is kept as deviations from rest, in lanes."""
     wide, out = whole[WIDE], whole[OUT]
@@ -493,7 +481,7 @@ def lift(whole, numbers, state, absolute):
                 absolute[2 * out + row * wide + port] = state[out + row * wide + lane] + rest
 
 
-@compiled
+@kernel()
 def settle(whole, numbers, absolute, state):
     """The state for the constants of another knob setting from what :func:`lift` gave: rest has moved, so have the lanes."""
     wide, out = whole[WIDE], whole[OUT]

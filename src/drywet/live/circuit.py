@@ -14,13 +14,13 @@ from numba import types
 from numba.extending import intrinsic
 
 from drywet.circuits import VirtualCircuit
-from drywet.circuits.lanes import aligned, compiled
 from drywet.circuits.loop import play
 from drywet.circuits.solver import GIVEN_UP, Kernel, lift, settle
 from drywet.effect import Native
 from drywet.engine.kernels.native import kernel_address, play_address
 from drywet.errors import CircuitError
-from drywet.kernel_cache import prepare
+from drywet.kernel_cache import kernel, prepare
+from drywet.vectors import aligned
 
 LIVE_OVERSAMPLING = 8  # the SD-1 then takes a fifth of a core, see docs/circuits.md
 
@@ -45,12 +45,12 @@ def _exchange(typing_context, table, place, value):
     return types.int64(table, types.int64, types.int64), codegen
 
 
-@compiled
+@kernel()
 def _publish(table, number):
     return _exchange(table, _BETWEEN, number | _NEW) & (_NEW - 1)
 
 
-@compiled
+@kernel()
 def _play(dry, wet, numbers, table):
     state = numbers[table[_STATE] : table[_WORK]]
     if table[_BETWEEN] & _NEW:
@@ -68,7 +68,7 @@ def _play(dry, wet, numbers, table):
     )  # fmt: skip
 
 
-@compiled
+@kernel()
 def _set(numbers, table):
     """Whole numbers and constants of the set that is played."""
     played = table[_PLAYED]

@@ -14,11 +14,11 @@ import numpy as np
 from drywet import audio
 from drywet.controls import rotation
 from drywet.effect import Native
-from drywet.engine.kernels.contract import aligned
 from drywet.errors import LiveError, SettingsError, SignalError
 from drywet.live import record as r
 from drywet.live.callback import compiled, in_cache
 from drywet.live.mixing import run
+from drywet.vectors import aligned
 
 __all__ = ["Desk", "Meters", "Native", "Playable"]
 
@@ -148,7 +148,7 @@ class Desk:
             place["table"], place["table_length"] = native.table.ctypes.data, len(native.table)
         record.effect_count, record.largest_block = len(self._effects), largest_block
         for name in ("source", "dry", "wet", "other_wet", "mono"):
-            self._kept.append(aligned(largest_block))
+            self._kept.append(aligned(np.zeros(largest_block, np.float32)))
             record[name] = self._kept[-1].ctypes.data
         if loop is not None:
             self._kept.append(loop)

@@ -15,12 +15,15 @@ from numba.extending import overload
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from drywet.kernel_cache import possible
+from drywet.kernel_cache import kernel
 from drywet.models.parallel import PART, over_parts
-from drywet.models.vectors import WIDTH, load, multiply_plus, spread, store
+from drywet.vectors import fma, of_width, store
 
 # The clipper's sums are not reordered: the rounding in _exp_32 is a sum that only works in the order written.
 EXACT_ORDER = {"contract", "nsz"}
+WIDTH = 8  # signals of a vector, a divisor of PART
+
+load, spread, _ = of_width(WIDTH)
 
 
 def filter_numbers(climb: Tensor, damping: Tensor, low: Tensor, band: Tensor, high: Tensor) -> Tensor:
@@ -139,9 +142,9 @@ def _filter_forward(signal, numbers, memory, out):
         first, second = load(memory, b), load(memory, PART + b)
         for t in range(len(signal)):
             x = load(signal, t * PART + b)
-            band = multiply_plus(feed, x - second, keep * first)
-            low = multiply_plus(climb, band, second)
-            store(out, t * PART + b, multiply_plus(of_low, low, multiply_plus(of_band, band, direct * x)))
+            band = fma(feed, x - second, keep * first)
+            low = fma(climb, band, second)
+            store(out, t * PART + b, fma(of_low, low, fma(of_band, band, direct * x)))
             first, second = band + band - first, low + low - second
             store(memory, 2 * (t + 1) * PART + b, first)
             store(memory, 2 * (t + 1) * PART + PART + b, second)
@@ -162,20 +165,20 @@ def _filter_backward(slope, grad_memory, signal, numbers, memory, grad_numbers):
             x, dy = load(signal, t * PART + b), load(slope, t * PART + b)
             first, second = load(memory, 2 * t * PART + b), load(memory, 2 * t * PART + PART + b)
             drop = x - second
-            band = multiply_plus(feed, drop, keep * first)
-            low = multiply_plus(climb, band, second)
-            d_low = multiply_plus(of_low, dy, d_second + d_second)
-            d_band = multiply_plus(climb, d_low, multiply_plus(of_band, dy, d_first + d_first))
+            band = fma(feed, drop, keep * first)
+            low = fma(climb, band, second)
+            d_low = fma(of_low, dy, d_second + d_second)
+            d_band = fma(climb, d_low, fma(of_band, dy, d_first + d_first))
             d_drop = feed * d_band
             d_second = d_low - d_second - d_drop
-            d_first = multiply_plus(keep, d_band, -d_first)
-            store(slope, t * PART + b, multiply_plus(direct, dy, d_drop))
-            grad_keep = multiply_plus(d_band, first, grad_keep)
-            grad_feed = multiply_plus(d_band, drop, grad_feed)
-            grad_climb = multiply_plus(d_low, band, grad_climb)
-            grad_direct = multiply_plus(dy, x, grad_direct)
-            grad_of_band = multiply_plus(dy, band, grad_of_band)
-            grad_of_low = multiply_plus(dy, low, grad_of_low)
+            d_first = fma(keep, d_band, -d_first)
+            store(slope, t * PART + b, fma(direct, dy, d_drop))
+            grad_keep = fma(d_band, first, grad_keep)
+            grad_feed = fma(d_band, drop, grad_feed)
+            grad_climb = fma(d_low, band, grad_climb)
+            grad_direct = fma(dy, x, grad_direct)
+            grad_of_band = fma(dy, band, grad_of_band)
+            grad_of_low = fma(dy, low, grad_of_low)
         store(grad_memory, b, d_first)
         store(grad_memory, PART + b, d_second)
         store(grad_numbers, b, grad_keep)
@@ -335,7 +338,7 @@ def _stage_backward(slope, grad_last, signal, filtered, numbers, voltage, grad_f
             dz[b] *= clean[b]
 
 
-@njit(cache=possible(), nogil=True, error_model="numpy")
+@kernel()
 def _chain_forward(
     signal, filters, stages, first_stage, state, filter_numbers, stage_numbers, signals, memory, filtered, voltage, out, after
 ):  # fmt: skip
@@ -368,7 +371,7 @@ def _chain_forward(
         after[b, 2 * count :] = voltage[:, length, b]
 
 
-@njit(cache=possible(), nogil=True, error_model="numpy")
+@kernel()
 def _chain_backward(
     grad_out, grad_after, first_stage, filter_numbers, stage_numbers, signals, memory, filtered, voltage,
     grad_signal, grad_filters, grad_stages, grad_state,
@@ -404,7 +407,7 @@ def _chain_backward(
         grad_state[b, 2 * count :] = grad_voltage[:, b]
 
 
-@njit(cache=possible(), fastmath=EXACT_ORDER, nogil=True, error_model="numpy")
+@kernel(fastmath=EXACT_ORDER)
 def _chain(signal, filters, stages, first_stage, state, out):
     """One signal (T,), ``filters`` (F, 6), ``stages`` (N, 7), ``state`` (2 F + N,), see :func:`render_chain`."""
     count, one = len(filters), signal.dtype.type(1)

@@ -8,7 +8,7 @@ of each layer lie and where its weights are in the flat list of weights. The equ
 import numpy as np
 from numba import njit
 
-from drywet.kernel_cache import possible
+from drywet.kernel_cache import kernel
 from drywet.models.convolution_tiles import TILE_WIDTH, add_gradient, add_products
 from drywet.models.recurrence import FAST, HALF, ONE, fast_tanh
 
@@ -230,7 +230,7 @@ def _span(arrays, layers, weights, memory, row_stride, dry_at, sources, places, 
         add_products(memory, at, row_stride, rows, weights, places, channels, memory, sources, channels, start, stop)
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def run_stack(
     arrays, layers, widest, capacity, row_stride, dry_at, out_at, weights, memory, dry, scale, before, after, out
 ):
@@ -287,7 +287,7 @@ def run_stack(
                         _copy(memory, x - past, memory, x + length - past, past)
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def stack_gradient(
     arrays, layers, widest, padded, row_stride, dry_at, out_at, lead, weights, memory, scale, grad_out, with_state,
     grad_after, grad_weights, grad_before,
@@ -420,7 +420,7 @@ def stack_gradient(
                 grads[at : at + padded] = before[channel * padded : (channel + 1) * padded]
 
 
-@njit(cache=possible(), nogil=True)
+@kernel()
 def fold(weights, channel_of, is_bias, scale, shift, folded):
     """Weights (B, P) of a network whose channels are multiplied by ``scale`` and raised by ``shift``, both (B, channels).
 
@@ -434,7 +434,7 @@ def fold(weights, channel_of, is_bias, scale, shift, folded):
                 folded[b, p] += shift[b, c]
 
 
-@njit(cache=possible(), nogil=True)
+@kernel()
 def unfold_gradient(weights, channel_of, is_bias, scale, grad_folded, grad_weights, grad_scale, grad_shift):
     """The gradients of :func:`fold`, added to ``grad_weights`` (P,), ``grad_scale`` and ``grad_shift`` (B, channels)."""
     for b in range(len(grad_folded)):

@@ -9,8 +9,9 @@ order whatever it is computed with, which is what makes the result independent o
 import llvmlite.binding
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+from drywet.vectors import address, broadcast, call, constant, halved, number_at, pointer_to, summed
 
 # 16 sums, 4 vectors and a factor of the 32 registers of AVX-512; others have 16 of half the width, or less.
 if llvmlite.binding.get_host_cpu_features().get("avx512f"):
@@ -26,55 +27,27 @@ class _Builder:
     def __init__(self, context, builder, signature, arguments):
         self.context, self.builder, self.size = context, builder, ir.IntType(64)
         self.arguments = [
-            context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+            (kind, value) if isinstance(kind, types.Array) else value
             for kind, value in zip(signature.args, arguments, strict=True)
         ]
-        dtype = signature.args[0].dtype
-        element = context.get_data_type(dtype)
-        self.align = context.get_abi_sizeof(element)  # of one number: rows start anywhere
-        self.vector = ir.VectorType(element, LANES)
-        bits = f"v{LANES}f{8 * self.align}"
-        function = cgutils.get_or_insert_function
-        self.fma = function(builder.module, ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.fma.{bits}")
-        reduction = ir.FunctionType(element, [element, self.vector])
-        self.total = function(builder.module, reduction, f"llvm.vector.reduce.fadd.{bits}")
-        self.zero, self.zeros = ir.Constant(element, 0.0), ir.Constant(self.vector, [0.0] * LANES)
+        self.zeros = constant(ir.VectorType(context.get_data_type(signature.args[0].dtype), LANES), 0.0)
 
     def plus(self, place, stride, number):
         return self.builder.add(place, self.builder.mul(stride, ir.Constant(self.size, number)))
 
     def number(self, array, place):
-        return self.builder.load(self.builder.gep(array, [place]))
-
-    def pointer(self, array, place):
-        return self.builder.bitcast(self.builder.gep(array, [place]), self.vector.as_pointer())
+        return number_at(self.context, self.builder, *array, place)
 
     def load(self, array, place):
-        return self.builder.load(self.pointer(array, place), align=self.align)
+        pointer, align = address(self.context, self.builder, *array, place, LANES)
+        return self.builder.load(pointer, align=align)
 
-    def broadcast(self, scalar):
-        lane, undefined = ir.IntType(32), ir.Constant(self.vector, ir.Undefined)
-        single = self.builder.insert_element(undefined, scalar, ir.Constant(lane, 0))
-        return self.builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(lane, LANES), [0] * LANES))
+    def store(self, array, place, vector):
+        pointer, align = address(self.context, self.builder, *array, place, LANES)
+        self.builder.store(vector, pointer, align=align)
 
-    def sums(self, start, count, step, following):
-        """``start``, a list of vectors, changed by ``following(k, sums)`` for k = 0, step, ... below ``count`` (> 0)."""
-        builder, before = self.builder, self.builder.block
-        loop, after = builder.append_basic_block("rows"), builder.append_basic_block("rows.end")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        k = builder.phi(self.size)
-        sums = [builder.phi(self.vector) for _ in start]
-        new = following(k, sums)
-        k_next = builder.add(k, ir.Constant(self.size, step))
-        k.add_incoming(ir.Constant(self.size, 0), before)
-        k.add_incoming(k_next, loop)
-        for total, first, changed in zip(sums, start, new, strict=True):
-            total.add_incoming(first, before)
-            total.add_incoming(changed, loop)
-        builder.cbranch(builder.icmp_signed("<", k_next, count), loop, after)
-        builder.position_at_end(after)
-        return new
+    def add_products(self, pairs, sums):
+        return [call(self.builder, "fma", *pair, total) for pair, total in zip(pairs, sums, strict=True)]
 
 
 def _make_product_tile(rows):
@@ -100,13 +73,13 @@ def _make_product_tile(rows):
                 source = builder.add(b.number(sources, k), time)
                 place = builder.add(b.number(places, k), first_weight)
                 signal = [b.load(data, builder.add(source, lane)) for lane in lanes]
-                factors = [b.broadcast(b.number(weights, b.plus(place, w_stride, r))) for r in range(rows)]
-                pairs = [(factor, vector) for factor in factors for vector in signal]
-                return [builder.call(b.fma, [*pair, total]) for pair, total in zip(pairs, sums, strict=True)]
+                numbers = [b.number(weights, b.plus(place, w_stride, r)) for r in range(rows)]
+                factors = [broadcast(builder, number, LANES) for number in numbers]
+                return b.add_products([(factor, vector) for factor in factors for vector in signal], sums)
 
-            sums = b.sums([b.load(out, target) for target in targets], count, 1, following)
+            sums = summed(builder, [b.load(out, target) for target in targets], count, following)
             for target, total in zip(targets, sums, strict=True):
-                builder.store(total, b.pointer(out, target), align=b.align)
+                b.store(out, target, total)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -137,16 +110,14 @@ def _make_gradient_tile(rows, columns):
             def following(t, sums):
                 slopes = [b.load(slope, builder.add(start, t)) for start in slope_starts]
                 signals = [b.load(data, builder.add(start, t)) for start in starts]
-                pairs = [(one, other) for one in slopes for other in signals]
-                return [builder.call(b.fma, [*pair, total]) for pair, total in zip(pairs, sums, strict=True)]
+                return b.add_products([(one, other) for one in slopes for other in signals], sums)
 
-            sums = iter(b.sums([b.zeros] * (rows * columns), length, LANES, following))
+            sums = iter(summed(builder, [b.zeros] * (rows * columns), length, following, LANES))
             for r in range(rows):
                 for k in ks:
                     place = builder.add(b.number(places, k), first_weight)
-                    pointer = builder.gep(out, [b.plus(place, w_stride, r)])
-                    total = builder.call(b.total, [b.zero, next(sums)], fastmath=("reassoc",))
-                    builder.store(builder.fadd(builder.load(pointer), total), pointer)
+                    pointer = pointer_to(context, builder, *out, b.plus(place, w_stride, r))
+                    builder.store(builder.fadd(builder.load(pointer), halved(builder, next(sums))), pointer)
             return context.get_dummy_value()
 
         return signature, codegen

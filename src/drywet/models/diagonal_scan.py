@@ -15,15 +15,18 @@ import torch
 from numba import njit
 from torch.autograd.function import once_differentiable
 
-from drywet.kernel_cache import possible
+from drywet.kernel_cache import kernel
 from drywet.models.parallel import over_parts
 from drywet.models.recurrence import FAST, fast_tanh
 from drywet.models.tiles import ROWS, multiply_add
-from drywet.models.vectors import WIDTH, load, multiply_plus, spread, store, total
 from drywet.models.workspace import SPARE, Arrays
+from drywet.vectors import fma, of_width, store, total
 
 SLOWEST = 4410.0  # samples, 100 ms at 44.1 kHz: no filter's time constant is longer, so that a warm-up can fill it
 BLOCK = 64  # samples; a multiple of ROWS, so that a row has the same bits wherever it stands
+WIDTH = 8  # channels, or hidden units, of a vector
+
+load, spread, _ = of_width(WIDTH)
 
 
 @njit(inline="always")
@@ -48,15 +51,15 @@ def _scan(u, a, b, re, im, direct, x, y, rows):
             r2, i2 = load(x, at + 2 * channels), load(x, at + 3 * channels)
             for t in range(rows):
                 inflow, outflow = load(u, t * channels + c), load(y, t * channels + c)
-                r1, i1 = multiply_plus(a1, r1, multiply_plus(-b1, i1, inflow)), multiply_plus(a1, i1, b1 * r1)
-                r2, i2 = multiply_plus(a2, r2, multiply_plus(-b2, i2, inflow)), multiply_plus(a2, i2, b2 * r2)
+                r1, i1 = fma(a1, r1, fma(-b1, i1, inflow)), fma(a1, i1, b1 * r1)
+                r2, i2 = fma(a2, r2, fma(-b2, i2, inflow)), fma(a2, i2, b2 * r2)
                 at += step
                 store(x, at, r1)
                 store(x, at + channels, i1)
                 store(x, at + 2 * channels, r2)
                 store(x, at + 3 * channels, i2)
-                first = multiply_plus(re1, r1, multiply_plus(-im1, i1, outflow))
-                store(y, t * channels + c, multiply_plus(re2, r2, multiply_plus(-im2, i2, first)))
+                first = fma(re1, r1, fma(-im1, i1, outflow))
+                store(y, t * channels + c, fma(re2, r2, fma(-im2, i2, first)))
 
 
 @njit(inline="always")
@@ -72,7 +75,7 @@ def _scan_backward(grad_y, u, a, b, re, im, direct, x, adjoint, grad_u, grads, g
         for t in range(rows):
             at = t * channels + c
             store(grad_u, at, through * load(grad_y, at))
-            slope = multiply_plus(load(grad_y, at), load(u, at), slope)
+            slope = fma(load(grad_y, at), load(u, at), slope)
         store(grad_direct, c, slope)
         for n in range(0, states, 2):
             here, other = n * channels + c, (n + 1) * channels + c
@@ -90,22 +93,22 @@ def _scan_backward(grad_y, u, a, b, re, im, direct, x, adjoint, grad_u, grads, g
                 row = (rows - 1 - back) * channels + c
                 gy = load(grad_y, row)
                 # g + ih arrive as lambda's conjugate times the adjoint one sample later
-                g1, h1 = multiply_plus(re1, gy, g1), multiply_plus(-im1, gy, h1)
-                g2, h2 = multiply_plus(re2, gy, g2), multiply_plus(-im2, gy, h2)
+                g1, h1 = fma(re1, gy, g1), fma(-im1, gy, h1)
+                g2, h2 = fma(re2, gy, g2), fma(-im2, gy, h2)
                 store(grad_u, row, load(grad_u, row) + g1 + g2)
-                dre1 = multiply_plus(gy, load(x, at), dre1)
-                dim1 = multiply_plus(-gy, load(x, at + channels), dim1)
-                dre2 = multiply_plus(gy, load(x, at + 2 * channels), dre2)
-                dim2 = multiply_plus(-gy, load(x, at + 3 * channels), dim2)
+                dre1 = fma(gy, load(x, at), dre1)
+                dim1 = fma(-gy, load(x, at + channels), dim1)
+                dre2 = fma(gy, load(x, at + 2 * channels), dre2)
+                dim2 = fma(-gy, load(x, at + 3 * channels), dim2)
                 at -= step
                 r1, i1 = load(x, at), load(x, at + channels)
                 r2, i2 = load(x, at + 2 * channels), load(x, at + 3 * channels)
-                da1 = multiply_plus(g1, r1, multiply_plus(h1, i1, da1))
-                db1 = multiply_plus(h1, r1, multiply_plus(-g1, i1, db1))
-                da2 = multiply_plus(g2, r2, multiply_plus(h2, i2, da2))
-                db2 = multiply_plus(h2, r2, multiply_plus(-g2, i2, db2))
-                g1, h1 = multiply_plus(a1, g1, b1 * h1), multiply_plus(a1, h1, -b1 * g1)
-                g2, h2 = multiply_plus(a2, g2, b2 * h2), multiply_plus(a2, h2, -b2 * g2)
+                da1 = fma(g1, r1, fma(h1, i1, da1))
+                db1 = fma(h1, r1, fma(-g1, i1, db1))
+                da2 = fma(g2, r2, fma(h2, i2, da2))
+                db2 = fma(h2, r2, fma(-g2, i2, db2))
+                g1, h1 = fma(a1, g1, b1 * h1), fma(a1, h1, -b1 * g1)
+                g2, h2 = fma(a2, g2, b2 * h2), fma(a2, h2, -b2 * g2)
             store(adjoint, at, g1)
             store(adjoint, at + channels, h1)
             store(adjoint, at + 2 * channels, g2)
@@ -145,7 +148,7 @@ def _bend(plane):
         flat[n] = fast_tanh(flat[n])
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _forward(
     keep, signal, coefficients, direct, w1, b1, w2, b2, w3, b3, bias, scale, shift,
     state, starts, u, v, h1, h2, x, y, out,
@@ -182,7 +185,7 @@ def _forward(
                     factor, offset = load(scale[s, k], c), load(shift[s, k], c)
                     for r in range(whole):
                         at = r * channels + c
-                        store(modulated, at, multiply_plus(load(y, at), factor, offset))
+                        store(modulated, at, fma(load(y, at), factor, offset))
                 bent, again = h1[k_signal, k_block, k], h2[k_signal, k_block, k]
                 _layer(modulated, w1[k], b1[k], bent, whole)
                 _bend(bent[:whole])
@@ -219,7 +222,7 @@ def _unbend(grad, bent):
         slope[n] *= 1 - value[n] * value[n]
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _backward(
     grad_out, coefficients, direct, w1, w2, w3, scale, adjoint, starts, u, v, h1, h2, x, y,
     grads, grad_direct, grad_w1, grad_b1, grad_w2, grad_b2, grad_w3, grad_b3, grad_scale, grad_shift,
@@ -255,7 +258,7 @@ def _backward(
                         for r in range(rows):
                             at = r * channels + c
                             slope_v = load(grad_u, at)
-                            d_scale, d_shift = multiply_plus(slope_v, load(y, at), d_scale), d_shift + slope_v
+                            d_scale, d_shift = fma(slope_v, load(y, at), d_scale), d_shift + slope_v
                             store(grad_y, at, slope_v * factor)
                         store(grad_scale[s, k], c, d_scale)
                         store(grad_shift[s, k], c, d_shift)

@@ -7,12 +7,11 @@ signals of a batch.
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from drywet.kernel_cache import possible
+from drywet.kernel_cache import kernel
 from drywet.models.parallel import over_parts
 from drywet.models.recurrence import FAST
 
@@ -68,7 +67,7 @@ def _weigh(history: Tensor, weights: Tensor) -> Tensor:
     return torch.from_numpy(out)
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _weighted_sums(history, weights, out):
     """``out`` (B, T) from ``history`` (B, K - 1 + T) and ``weights`` (K,), oldest sample first."""
     for b in range(len(out)):
@@ -79,7 +78,7 @@ def _weighted_sums(history, weights, out):
             out[b, t] = total
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _add_products(grad_out, history, grad_weights):
     """``grad_weights[k] += sum_t grad_out[t] history[t + k]``, four samples at a time: fewer passes over the sums."""
     length = grad_out.shape[1]

@@ -14,16 +14,15 @@ Gates stand in the order r, z, m.
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from drywet.kernel_cache import possible
+from drywet.kernel_cache import kernel
 from drywet.models.recurrence import FAST, HALF, ONE, STEPS, add_product, add_row, collect, fast_tanh, project
 from drywet.models.recurrent_layers import Cell, LayerWeights
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _forward(x, constant, input_weight, recurrent_weight, h, gates, candidate):
     """Fill ``h`` (T + 1, B, H), whose row 0 is the state before, ``gates`` (T, B, 3H) and ``candidate`` (T, B, H).
 
@@ -55,7 +54,7 @@ def _forward(x, constant, input_weight, recurrent_weight, h, gates, candidate):
                 h[t + 1, b, j] = n + split[t, b, 1, j] * (h[t, b, j] - n)
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _render(x, constant, input_weight, recurrent_weight, hidden, h):
     """Fill ``hidden`` (T, H) from one signal ``x`` (T, F); the state ``h`` (H,) is changed in place.
 
@@ -90,7 +89,7 @@ def _render(x, constant, input_weight, recurrent_weight, hidden, h):
             hidden[t, j] = h[j]
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _backward(
     x, input_weight, recurrent_weight, h, gates, candidate,
     grad_h, grad_x, grad_constant, grad_input, grad_recurrent,

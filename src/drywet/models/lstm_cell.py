@@ -5,15 +5,14 @@ stand in torch's order: input, forget, candidate, output.
 """
 
 import numpy as np
-from numba import njit
 from torch import Tensor, nn
 
-from drywet.kernel_cache import possible
+from drywet.kernel_cache import kernel
 from drywet.models.recurrence import FAST, HALF, ONE, STEPS, add_product, add_row, collect, fast_tanh, project
 from drywet.models.recurrent_layers import Cell, LayerWeights
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _forward(x, constant, input_weight, recurrent_weight, h, c, gates):
     """Fill ``h`` and ``c`` (T + 1, B, H), whose row 0 is the state before, and ``gates`` (T, B, 4H).
 
@@ -38,7 +37,7 @@ def _forward(x, constant, input_weight, recurrent_weight, h, c, gates):
                 h[t + 1, b, j] = split[t, b, 3, j] * fast_tanh(c[t + 1, b, j])
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _render(x, constant, input_weight, recurrent_weight, hidden, h, c):
     """Fill ``hidden`` (T, H) from one signal ``x`` (T, F); the state ``h``, ``c`` (H,) is changed in place.
 
@@ -73,7 +72,7 @@ def _render(x, constant, input_weight, recurrent_weight, hidden, h, c):
             hidden[t, j] = h[j]
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def _backward(
     x, input_weight, recurrent_weight, h, c, gates,
     grad_h, grad_c, grad_x, grad_constant, grad_input, grad_recurrent,

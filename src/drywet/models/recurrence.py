@@ -12,7 +12,7 @@ overlap, and finds overlap where two gates of one array are written.
 import numpy as np
 from numba import njit
 
-from drywet.kernel_cache import possible
+from drywet.kernel_cache import kernel
 from drywet.models.tiles import ROWS, multiply_add
 
 # tanh(x) ~ x P(x^2) / Q(x^2) on |x| <= 9: least maximum relative error, found by Sanathanan-Koerner iteration with
@@ -120,7 +120,7 @@ def collect(
         add_product(flat, False, input_weight, grad_x.reshape(rows, features))
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def dense_forward(h, weight, bias, out):
     """``out`` (B, T) from the hidden units ``h`` (T + 1, B, H), whose row 0 is the state before."""
     batch, length = out.shape
@@ -132,7 +132,7 @@ def dense_forward(h, weight, bias, out):
             out[b, t] = bias[0] + total
 
 
-@njit(cache=possible(), fastmath=FAST, nogil=True, error_model="numpy")
+@kernel(fastmath=FAST)
 def dense_backward(grad_out, h, weight, grad_h, grad_weight):
     """Fill ``grad_h`` (T + 1, B, H), with zeros in row 0, and add to ``grad_weight`` (H,), from ``grad_out`` (B, T)."""
     batch, length = grad_out.shape

@@ -15,9 +15,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from drywet.models.contract import Model, ModelSettings, State
-from drywet.models.diagonal_scan import SLOWEST, FilterBanks
+from drywet.models.diagonal_scan import SLOWEST, WIDTH, FilterBanks
 from drywet.models.film import FiLM
-from drywet.models.vectors import WIDTH
 
 
 class StateSpaceSettings(ModelSettings):

@@ -12,6 +12,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from drywet.vectors import address, broadcast, call, number_at, summed
+
 # 24 sums, 3 vectors and a factor fit into the 32 registers of AVX-512; others have 16 of half the width, or less. Many rows
 # save memory traffic: a vector of ``w`` is read once for all of them.
 if llvmlite.binding.get_host_cpu_features().get("avx512f"):
@@ -28,82 +30,48 @@ def _make_tile(vectors, lanes=LANES):
         signature = types.void(a, transposed, w, out, row, column)
 
         def codegen(context, builder, signature, arguments):
+            a, transposed, w, out, first_row, column = arguments
             a_type, _, w_type, out_type, _, _ = signature.args
-            a_array, w_array, out_array = (
-                context.make_array(kind)(context, builder, value)
-                for kind, value in ((a_type, arguments[0]), (w_type, arguments[2]), (out_type, arguments[3]))
-            )
-            _, transposed, _, _, first_row, column = arguments
-            element = context.get_data_type(a_type.dtype)
-            vector = ir.VectorType(element, lanes)
-            lane = ir.IntType(32)
             size = column.type
 
-            def shape(array, kind):
-                return cgutils.unpack_tuple(builder, array.shape, kind.ndim)
+            def number(value):
+                return ir.Constant(size, value)
 
-            steps = shape(w_array, w_type)[0]
-            w_stride, out_stride = shape(w_array, w_type)[1], shape(out_array, out_type)[1]
-            a_stride = shape(a_array, a_type)[1]
-            one = ir.Constant(size, 1)
-            step_stride = builder.select(transposed, a_stride, one)  # from one k to the next in ``a``
-            row_stride = builder.select(transposed, one, a_stride)
-            a_start = builder.gep(a_array.data, [builder.mul(first_row, row_stride)])
+            def shape(kind, array):
+                return cgutils.unpack_tuple(builder, context.make_array(kind)(context, builder, array).shape, kind.ndim)
 
-            def vector_at(pointer, offset):
-                return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
+            steps, w_stride = shape(w_type, w)
+            _, out_stride = shape(out_type, out)
+            _, a_stride = shape(a_type, a)
+            step_stride = builder.select(transposed, a_stride, number(1))  # from one k to the next in ``a``
+            row_stride = builder.select(transposed, number(1), a_stride)
 
-            def out_pointer(row, number):
-                offset = builder.mul(builder.add(first_row, ir.Constant(size, row)), out_stride)
-                offset = builder.add(offset, builder.add(column, ir.Constant(size, number * lanes)))
-                return vector_at(out_array.data, offset)
+            def sum_at(row, vector):
+                offset = builder.mul(builder.add(first_row, number(row)), out_stride)
+                offset = builder.add(offset, builder.add(column, number(vector * lanes)))
+                return address(context, builder, out_type, out, offset, lanes)
 
-            places = [(row, number) for row in range(ROWS) for number in range(vectors)]
-            align = context.get_abi_sizeof(element)  # of one number: rows start anywhere
-            first = [builder.load(out_pointer(*place), align=align) for place in places]
+            def following(k, sums):
+                w_row = builder.add(builder.mul(k, w_stride), column)
+                values = []
+                for vector in range(vectors):
+                    pointer, align = address(
+                        context, builder, w_type, w, builder.add(w_row, number(vector * lanes)), lanes
+                    )
+                    values.append(builder.load(pointer, align=align))
+                factors = []
+                for row in range(ROWS):
+                    offset = builder.mul(builder.add(first_row, number(row)), row_stride)
+                    offset = builder.add(builder.mul(k, step_stride), offset)
+                    factors.append(broadcast(builder, number_at(context, builder, a_type, a, offset), lanes))
+                pairs = [(factor, value) for factor in factors for value in values]
+                return [call(builder, "fma", *pair, total) for pair, total in zip(pairs, sums, strict=True)]
 
-            before = builder.block
-            loop, after = builder.append_basic_block("tile"), builder.append_basic_block("tile.end")
-            nonempty = builder.icmp_signed(">", steps, ir.Constant(size, 0))
-            builder.cbranch(nonempty, loop, after)
-            builder.position_at_end(loop)
-            k = builder.phi(size)
-            sums = [builder.phi(vector) for _ in places]
-            w_row = builder.add(builder.mul(k, w_stride), column)
-            w_values = [
-                builder.load(vector_at(w_array.data, builder.add(w_row, ir.Constant(size, n * lanes))), align=align)
-                for n in range(vectors)
-            ]
-            k_offset = builder.mul(k, step_stride)
-            broadcast = []
-            for row in range(ROWS):
-                offset = builder.add(k_offset, builder.mul(ir.Constant(size, row), row_stride))
-                scalar = builder.load(builder.gep(a_start, [offset]))
-                single = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(lane, 0))
-                zeros = ir.Constant(ir.VectorType(lane, lanes), [0] * lanes)
-                broadcast.append(builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), zeros))
-            bits = "f32" if a_type.dtype == types.float32 else "f64"
-            fma_type = ir.FunctionType(vector, [vector] * 3)
-            fma = cgutils.get_or_insert_function(builder.module, fma_type, f"llvm.fma.v{lanes}{bits}")
-            following = [
-                builder.call(fma, [broadcast[row], w_values[number], total])
-                for (row, number), total in zip(places, sums, strict=True)
-            ]
-            k_next = builder.add(k, one)
-            k.add_incoming(ir.Constant(size, 0), before)
-            k.add_incoming(k_next, loop)
-            for total, start, new in zip(sums, first, following, strict=True):
-                total.add_incoming(start, before)
-                total.add_incoming(new, loop)
-            builder.cbranch(builder.icmp_signed("<", k_next, steps), loop, after)
-            builder.position_at_end(after)
-            for place, start, new in zip(places, first, following, strict=True):
-                result = builder.phi(vector)
-                result.add_incoming(start, before)
-                result.add_incoming(new, loop)
-                first[places.index(place)] = result
-            for place, result in zip(places, first, strict=True):
-                builder.store(result, out_pointer(*place), align=align)
+            with builder.if_then(builder.icmp_signed(">", steps, number(0))):
+                places = [sum_at(row, vector) for row in range(ROWS) for vector in range(vectors)]
+                start = [builder.load(pointer, align=align) for pointer, align in places]
+                for total, (pointer, align) in zip(summed(builder, start, steps, following), places, strict=True):
+                    builder.store(total, pointer, align=align)
             return context.get_dummy_value()
 
         return signature, codegen

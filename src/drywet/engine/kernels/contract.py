@@ -9,6 +9,7 @@ from drywet.effect import Native
 from drywet.engine.contract import Array, Network
 from drywet.errors import SignalError
 from drywet.kernel_cache import possible, prepare
+from drywet.vectors import CACHE_LINE, aligned
 
 CHUNK = 64  # samples that a kernel takes at once, so that what lies between its steps stays in the nearest cache
 # Nothing is reordered: the same sample gets the same bits wherever a block begins.
@@ -98,7 +99,7 @@ class Compiled(Network, Generic[Reference]):
 class Places:
     """Lays arrays into one, each on a cache line."""
 
-    LINE = 16  # float32 numbers of 64 bytes
+    LINE = CACHE_LINE // 4  # float32 numbers
 
     def __init__(self) -> None:
         self._parts: list[Array] = []
@@ -118,13 +119,4 @@ class Places:
 
     def numbers(self) -> Array:
         """All of them, beginning on a cache line."""
-        whole = aligned(self.size)
-        whole[:] = np.concatenate(self._parts) if self._parts else 0
-        return whole
-
-
-def aligned(size: int) -> Array:
-    """Zeros (size,), float32, whose first begins a cache line."""
-    raw = np.zeros(size + Places.LINE, np.float32)
-    skip = -raw.ctypes.data // 4 % Places.LINE
-    return raw[skip : skip + size]
+        return aligned(np.concatenate(self._parts) if self._parts else np.zeros(0, np.float32))

@@ -7,9 +7,9 @@ from numba import njit
 
 from drywet.engine.kernels.contract import CHUNK, COMPILED
 from drywet.engine.kernels.denormals import flush_denormals, restore
+from drywet.engine.kernels.lanes import LANES
 from drywet.engine.kernels.recurrent import gru_tile, lstm_tile
 from drywet.engine.kernels.steps import GRU, LSTM, NOW, STEPS, bring_back, perform, place_of
-from drywet.engine.kernels.vectors import LANES
 
 
 @njit(forceinline=True)

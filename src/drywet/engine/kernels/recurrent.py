@@ -10,19 +10,17 @@ from numba import njit
 from drywet.engine.contract import Array
 from drywet.engine.kernels.contract import CHUNK, COMPILED, Compiled, Places
 from drywet.engine.kernels.denormals import flush_denormals, restore
-from drywet.engine.kernels.vectors import (
+from drywet.engine.kernels.lanes import (
     LANES,
     MANY_REGISTERS,
-    fma,
     load,
     sigmoid,
     spread,
     spread_from,
-    store,
     tanh,
-    total,
 )
 from drywet.engine.recurrent import GATES, CellLayer, Recurrent
+from drywet.vectors import fma, store, total
 
 _HEAD = 8  # numbers of the table before those of the layers
 _ROW = 10  # of each layer

@@ -8,7 +8,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from drywet.engine.kernels.vectors import LANES, MANY_REGISTERS, address, broadcast, fused
+from drywet.engine.kernels.lanes import LANES, MANY_REGISTERS
+from drywet.vectors import address, broadcast, call, number_at, summed
 
 # Outputs, vectors of time: as many sums as there are registers, without what the factors need.
 GROUPS = (8, 4, 1) if MANY_REGISTERS else (4, 1)
@@ -45,8 +46,6 @@ def _make_tile(outputs, vectors):
             numbers, table, places, moving, count, now, t, weight, bias, start, start_stride, out, out_stride = (
                 arguments
             )
-            data = context.make_array(kind)(context, builder, numbers).data
-            table_data = context.make_array(table_kind)(context, builder, table).data
             size = t.type
 
             def number(value):
@@ -54,38 +53,28 @@ def _make_tile(outputs, vectors):
 
             def vector_at(offset, lane):
                 offset = builder.add(offset, number(lane * LANES))
-                return address(context, builder, kind, numbers, offset)
+                return address(context, builder, kind, numbers, offset, LANES)[0]
 
             def scalar_at(offset):
-                return broadcast(builder, builder.load(builder.gep(data, [offset])))
+                return broadcast(builder, number_at(context, builder, kind, numbers, offset), LANES)
 
             cells = [(row, vector) for row in range(outputs) for vector in range(vectors)]
             biases = [scalar_at(builder.add(bias, number(row))) for row in range(outputs)]
-            before = builder.block
-            loop, after = builder.append_basic_block("rows"), builder.append_basic_block("rows.end")
             moved = builder.add(now, t)
-            builder.branch(loop)
-            builder.position_at_end(loop)
-            n = builder.phi(size)
-            sums = [builder.phi(biases[0].type) for _ in cells]
-            place = builder.load(builder.gep(table_data, [builder.add(places, n)]))
-            place = builder.add(place, builder.select(builder.icmp_signed("<", n, moving), moved, t))
-            signals = [builder.load(vector_at(place, vector), align=4) for vector in range(vectors)]
-            factors = builder.add(weight, builder.mul(n, number(outputs)))
-            factors = [scalar_at(builder.add(factors, number(row))) for row in range(outputs)]
-            following = [
-                fused(builder, "fma", factors[row], signals[vector], total)
-                for (row, vector), total in zip(cells, sums, strict=True)
-            ]
-            n_next = builder.add(n, number(1))
-            n.add_incoming(number(0), before)
-            n.add_incoming(n_next, loop)
-            for (row, _), total, new in zip(cells, sums, following, strict=True):
-                total.add_incoming(biases[row], before)
-                total.add_incoming(new, loop)
-            builder.cbranch(builder.icmp_signed("<", n_next, count), loop, after)
-            builder.position_at_end(after)
-            for (row, vector), total in zip(cells, following, strict=True):
+
+            def following(n, sums):
+                place = number_at(context, builder, table_kind, table, builder.add(places, n))
+                place = builder.add(place, builder.select(builder.icmp_signed("<", n, moving), moved, t))
+                signals = [builder.load(vector_at(place, vector), align=4) for vector in range(vectors)]
+                factors = builder.add(weight, builder.mul(n, number(outputs)))
+                factors = [scalar_at(builder.add(factors, number(row))) for row in range(outputs)]
+                return [
+                    call(builder, "fma", factors[row], signals[vector], total)
+                    for (row, vector), total in zip(cells, sums, strict=True)
+                ]
+
+            sums = summed(builder, [biases[row] for row, _ in cells], count, following)
+            for (row, vector), total in zip(cells, sums, strict=True):
                 from_place = builder.add(builder.add(start, t), builder.mul(start_stride, number(row)))
                 to_place = builder.add(builder.add(out, t), builder.mul(out_stride, number(row)))
                 value = builder.fadd(total, builder.load(vector_at(from_place, vector), align=4))

@@ -5,15 +5,15 @@ stands in both halves, and a bank's output is the sum of both.
 """
 
 import numpy as np
-from llvmlite import ir
 from numba import njit
 from numba.extending import intrinsic
 
 from drywet.engine.contract import Array
 from drywet.engine.kernels.contract import CHUNK, COMPILED, Compiled, Places
 from drywet.engine.kernels.denormals import flush_denormals, restore
-from drywet.engine.kernels.vectors import LANES, Lanes, fma, load, spread, spread_from, store, tanh, total
+from drywet.engine.kernels.lanes import LANES, load, spread, spread_from, tanh
 from drywet.engine.state_space import StateSpace
+from drywet.vectors import fma, shuffled, store, total
 
 _HALF = LANES // 2
 _TOGETHER = 4  # samples of the pointwise layers, so that sums need not wait for each other
@@ -25,10 +25,10 @@ def _fold(typing_context, vector):
     """The sum of both halves, in both."""
 
     def codegen(context, builder, signature, arguments):
-        turned = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [(n + _HALF) % LANES for n in range(LANES)])
-        return builder.fadd(arguments[0], builder.shuffle_vector(arguments[0], arguments[0], turned))
+        turned = shuffled(builder, arguments[0], [(n + _HALF) % LANES for n in range(LANES)])
+        return builder.fadd(arguments[0], turned)
 
-    return Lanes()(vector), codegen
+    return vector(vector), codegen
 
 
 @njit
