@@ -18,6 +18,7 @@ class Reading:
     load: float = 0.1
     worst_load: float = 0.2
     unwell: int = 0
+    unwell_models: tuple = ()
 
 
 class FakeDesk:

@@ -54,6 +54,18 @@ def test_a_folder_of_other_files_is_left_alone(seeded, tmp_path):
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("comparisons.csv", "my own")]
 
 
+def test_the_analysis_of_another_study_is_not_written_over(seeded, tmp_path):
+    assert run(seeded, "--out", tmp_path).exit_code == 0
+    before = (tmp_path / "analysis.json").read_bytes()
+    assert run(seeded, "--out", tmp_path).exit_code == 0  # its own
+    other = write(tmp_path.with_name("other"), [UNITS, SEED])
+    write_json(other / "study.json", json.loads((other / "study.json").read_text()) | {"name": "other"})
+    result = run(other, "--out", tmp_path)
+    assert isinstance(result.exception, SettingsError)
+    assert "not of other; choose another folder" in str(result.exception)
+    assert (tmp_path / "analysis.json").read_bytes() == before
+
+
 def test_the_same_study_gives_the_same_bytes(seeded, tmp_path):
     found = [analysis.analyze(analysis.read_study(seeded)) for _ in range(2)]
     assert found[0].as_json() == found[1].as_json()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -127,6 +128,19 @@ def test_closed_streams_are_no_traceback():
     command = f"{sys.executable} -m drywet --version <&- >&-"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_stream_of_an_old_encoding_loses_no_output(options, tmp_path):
+    model = tmp_path / "model.nam"
+    described = json.loads(MODEL.read_text())
+    described["metadata"]["name"] = "gr\u00fcn \u266a"
+    model.write_text(json.dumps(described))
+    command = [sys.executable, "-m", "drywet", "inspect", model, *options]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"\u266a" in done.stdout
+    assert not options or json.loads(done.stdout)["facts"]["says it is"].startswith("gr\u00fcn \u266a")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")

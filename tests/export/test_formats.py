@@ -17,7 +17,7 @@ from drywet.engine import EngineEffect, read_bytes
 from drywet.engine.activations import Activation
 from drywet.engine.convolution import Convolution, Stack
 from drywet.errors import ExportError, ModelFileError
-from drywet.export import c_check, nam
+from drywet.export import c_check, nam, proteus
 from drywet.export.about import About, Labels
 from drywet.export.changes import dry_as_unit, frozen, padded
 from drywet.export.formats import FORMATS, check, family_for
@@ -340,3 +340,11 @@ def test_a_golden_proteus_file_is_written_again_number_by_number():
     assert ours["state_dict"].keys() == theirs["state_dict"].keys()
     for name, values in theirs["state_dict"].items():
         np.testing.assert_array_equal(np.float32(ours["state_dict"][name]), np.float32(values))
+
+
+@pytest.mark.parametrize(("knobs", "holder"), [(0, "nam"), (1, "rtneural")])
+def test_two_layers_do_not_go_into_proteus_and_who_holds_them_is_said(knobs, holder):
+    network = network_of(small_model("lstm", controls=("drive",)[:knobs], layers=2))
+    with pytest.raises(ExportError, match=f"one layer, this model has 2; the format {holder} holds it"):
+        proteus.fit(network)
+    FORMATS[holder].fit(network)

@@ -12,7 +12,7 @@ from engine_networks import recurrent
 from live_effects import RATE, echo, effect, gain, play
 
 from drywet.engine import EngineEffect
-from drywet.errors import LiveError, SettingsError, SignalError
+from drywet.errors import CircuitError, LiveError, SettingsError, SignalError
 from drywet.live.desk import Desk
 from drywet.live.record import TAKEN
 
@@ -422,7 +422,26 @@ def test_no_absurd_number_ever_leaves_the_desk(absurd):
     wet = play(desk, ones)
     assert np.abs(wet).max() <= 1
     assert np.all(wet[:RUN_IN] == 1)
-    assert desk.meters().unwell >= 1
+    meters = desk.meters()
+    assert meters.unwell >= 1
+    assert meters.unwell_models == ("b",)  # not the one that sounds
+    desk.glide()
+    assert desk.meters().unwell_models == ("b",)  # put to rest since
+    assert desk.meters().unwell_models == ()
+
+
+def test_a_circuit_that_cannot_follow_its_knob_does_not_hold_up_the_others():
+    def refuse(controls):
+        raise CircuitError("cannot be done while playing")
+
+    stuck, model = Knobbed(gain(1.0), drive=0.0), Knobbed(gain(1.0), drive=0.0)
+    desk = Desk({"a": stuck, "b": model}, RATE)
+    stuck.turn = refuse
+    del model.turned[:]
+    desk.turn("drive", 1.0)
+    with pytest.raises(CircuitError, match="while playing"):
+        desk.glide(1.0)
+    assert model.turned == [{"drive": 1.0}]
 
 
 def test_broken_input_counts_as_silence_and_does_not_stay_in_the_model():

@@ -98,9 +98,10 @@ def test_the_summary_adds_up_what_the_meters_said(clock):
 
 
 def test_a_model_that_gave_no_numbers_is_told(clock):
-    session, _ = make(clock, readings=[Reading(), Reading(unwell=1)])
+    session, _ = make(clock, readings=[Reading(), Reading(unwell=1, unwell_models=("lead",)), Reading(unwell=1)])
     assert session.look().news == ""
-    assert session.look().news == "clean gave no numbers: silence for a moment"
+    assert session.look().news == "lead gave no numbers: silence for a moment"
+    assert session.look().news == "the input gave no numbers: silence for a moment"
 
 
 def test_only_silence_has_no_peak(clock):

@@ -3,6 +3,7 @@
 Results go to stdout, progress and errors to stderr. Exit status: see ``drywet.errors``.
 """
 
+import io
 import os
 import signal as signals
 import sys
@@ -92,11 +93,14 @@ def _mount() -> None:
     app.add_typer(circuit.app, name="circuit", help="Virtual circuits: render, list, show.")
 
 
-def _open_closed_streams() -> None:
-    """A service or ``>&-`` may leave a command without stdin, stdout or stderr; consoles need all of them."""
+def _prepare_streams() -> None:
+    """A service or ``>&-`` may leave a command without stdin, stdout or stderr, or with an old encoding; consoles need all."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a sign that the encoding lacks is no reason to fail
 
 
 def _leave_tidily() -> None:
@@ -111,7 +115,7 @@ def _leave_tidily() -> None:
             signals.signal(wish, leave)
 
 
-_open_closed_streams()
+_prepare_streams()
 _mount()
 
 

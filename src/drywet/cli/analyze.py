@@ -30,6 +30,10 @@ def analyze(
     if out is not None and files.in_use(out) and not (out / "analysis.json").exists():
         raise SettingsError(f"{out}: holds files, but no analysis of drywet's; choose an empty folder for --out")
     results = stage.read_study(study)
+    if out is not None and (of := _study_of(out)) not in (None, results.name):
+        raise SettingsError(
+            f"{out}: holds the analysis of {of}, not of {results.name}; choose another folder for --out"
+        )
     with progress.stage("analysing", 1) as bar:
         found = stage.analyze(results, response=response, margin_db=margin_db, mixed=mixed)
         bar.update(1, 1.0)
@@ -50,3 +54,14 @@ def analyze(
     common.stdout.print(f"tables and figures: {folder}")
     if more:
         common.stdout.print(f"the study with {found.recommended_seeds} seeds: {more}")
+
+
+def _study_of(folder: Path) -> str | None:
+    """Name of the study whose analysis stands in ``folder``; None where there is none, or a damaged one."""
+    from drywet import files
+    from drywet.errors import RunError
+
+    try:
+        return files.read_json_object(folder / "analysis.json").get("study")
+    except RunError:
+        return None

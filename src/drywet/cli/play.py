@@ -95,6 +95,8 @@ def play(
         if backend == "jack" or (backend is None and not (interface or output_interface))
         else None
     )
+    if backend == "jack" and server is None:
+        _knock(interface)
     backend = backend or ("jack" if server else "portaudio")
     rate, block_size = server or (USUAL_RATE, block or USUAL_BLOCK)
     playables = load_models(models, sample_rate, rate, oversampling, common.stderr.print)
@@ -128,6 +130,17 @@ def play(
     _report(summary, {"measured_ms": measured_ms, "stream": stream.description, "sample_rate": rate}, json_)
     if session.settings() != before:
         common.stderr.print(f"as you left it: {session.settings()}")
+
+
+def _knock(server: str) -> None:
+    """LiveError where JACK cannot be reached, and why: before models are loaded, which takes a while."""
+    from drywet.errors import CaptureError, LiveError
+    from drywet.interfaces.jack_server import connect, library
+
+    try:
+        connect(library(), server).close()
+    except CaptureError as error:
+        raise LiveError(str(error)) from error
 
 
 def _controllers(assignments: list[str] | None) -> dict[str, int]:

@@ -23,7 +23,8 @@ def fit(network: Network) -> Recurrent:
     if not isinstance(network, Recurrent) or network.cell != "lstm":
         raise ExportError(f"Proteus plays one LSTM, not this: {network.describe()}. {instead('proteus')}")
     if len(network.layers) > 1:
-        raise ExportError(f"Proteus plays one layer, this model has {len(network.layers)}; the format nam holds it")
+        holder = "rtneural holds" if network.knobs else "nam holds"  # a .nam file has no knobs
+        raise ExportError(f"Proteus plays one layer, this model has {len(network.layers)}; the format {holder} it")
     if network.knobs > KNOBS:
         raise ExportError(f"Proteus has one knob, this model {network.knobs}; freeze some with --set NAME=POSITION")
     missing = network.dry_gain - 1.0  # so much more of the dry signal than Proteus adds

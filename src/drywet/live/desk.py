@@ -14,7 +14,7 @@ import numpy as np
 from drywet import audio
 from drywet.controls import rotation
 from drywet.effect import Native
-from drywet.errors import LiveError, SettingsError, SignalError
+from drywet.errors import CircuitError, LiveError, SettingsError, SignalError
 from drywet.live import record as r
 from drywet.live.callback import compiled, in_cache
 from drywet.live.mixing import run
@@ -71,6 +71,8 @@ class Meters:
         Time taken by all blocks, and by the slowest one, as a share of the time that they last.
     unwell : int
         Blocks in which a model gave no numbers or absurd ones, and silence was played in its place; or in which the input did.
+    unwell_models : tuple of str
+        Names of those models.
     """
 
     input_peak_dbfs: float
@@ -81,6 +83,7 @@ class Meters:
     load: float
     worst_load: float
     unwell: int
+    unwell_models: tuple[str, ...]
 
 
 class Desk:
@@ -131,6 +134,9 @@ class Desk:
         self._positions = dict(self._targets)
         self._asked_in = 0  # block in which another model was last asked for
         self._used = {0}  # models that are not at rest, or may not be
+        self._rested: set[int] = (
+            set()
+        )  # models that were put to rest for being unwell, since the last look at the meters
         self._seen, self._seen_totals = 0, np.zeros(3, np.int64)  # blocks and counts at the last look at the meters
         self._build(loop, largest_block)
 
@@ -259,9 +265,14 @@ class Desk:
         """Move the knobs as far as they get in ``seconds``, and care for models: call it about 100 times a second.
 
         A model that gave no numbers, or is no longer heard, is put to rest.
+
+        Raises
+        ------
+        CircuitError
+            If a circuit cannot follow its knobs; it goes on as it was, and the other models have been seen to.
         """
         with self._lock:
-            farthest, moved = seconds / KNOB_SECONDS, set()
+            farthest, moved, failed = seconds / KNOB_SECONDS, set(), None
             for name, target in self._targets.items():
                 away = target - self._positions[name]
                 if away:
@@ -270,13 +281,19 @@ class Desk:
                     moved.add(name)
             for effect in self._effects:
                 if moved & effect.controls.keys():
-                    effect.turn(self._of(effect))
+                    try:
+                        effect.turn(self._of(effect))
+                    except CircuitError as error:
+                        failed = error
             self._rest()
+        if failed:
+            raise failed
 
     def _rest(self) -> None:
         record = self._record
         for number, effect in enumerate(self._effects):
             if record.effects[number]["unwell"]:
+                self._rested.add(number)
                 self._reset(effect)
                 record.effects[number]["unwell"] = 0
         # A block that had begun when another model was asked for may still take up the one before.
@@ -303,6 +320,7 @@ class Desk:
             input_peak, output_peak = rows[:, [r.INPUT_PEAK, r.OUTPUT_PEAK]].max(axis=0, initial=0.0).tolist()
             lasted = rows[:, r.SAMPLES] * 1e9 / self.sample_rate
             input_clipped, output_clipped, unwell = (totals - self._seen_totals).tolist()
+            ailing = [n for n in range(len(self.names)) if n in self._rested or self._record.effects[n]["unwell"]]
             meters = Meters(
                 input_peak_dbfs=audio.amplitude_to_db(input_peak),
                 output_peak_dbfs=audio.amplitude_to_db(output_peak),
@@ -312,8 +330,9 @@ class Desk:
                 load=float(rows[:, r.TAKEN].sum() / lasted.sum()) if len(rows) else 0.0,
                 worst_load=float((rows[:, r.TAKEN] / lasted).max(initial=0.0)),
                 unwell=unwell,
+                unwell_models=tuple(self.names[number] for number in ailing),
             )
-            self._seen, self._seen_totals = blocks, totals
+            self._seen, self._seen_totals, self._rested = blocks, totals, set()
         return meters
 
     @property

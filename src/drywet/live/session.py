@@ -226,7 +226,8 @@ class Session:
         reading = self._desk.meters()
         self._meters.add(reading, now)
         if reading.unwell:
-            self.panel.tell(f"{self._desk.names[self._desk.chosen]} gave no numbers: silence for a moment")
+            culprits = " and ".join(reading.unwell_models) or "the input"
+            self.panel.tell(f"{culprits} gave no numbers: silence for a moment")
 
     def _model_ms(self) -> float:
         return 1000 * self._models[self._desk.chosen].latency / self._desk.sample_rate
