@@ -2,7 +2,8 @@
 
 Each cell of the table is one command as a user types it, ``drywet train ... --budget ...``, timed from its start to its
 end: imports, reading, training, scoring and report. ``--seconds`` is that wall time; the budget is what start and report
-leave of it. Results are added to FOLDER/results.jsonl, and cells that are there are not run again. Virtual devices are
+leave of it. Results are added to FOLDER/results.jsonl, and cells that are there are not run again; ``--table`` prints such
+a file as it is, for example bench/results/esr_over_time_one_core.jsonl. Virtual devices are
 the SD-1 at 9:00, 12:00 and 3:00 (60 s to train, six unseen riffs); a recorded one is given as ``--pair dry.wav wet.wav``.
 
 Peers: ``torch-lstm`` is nn.LSTM and Adam in a plain torch loop, on all cores; ``nam`` is neural-amp-modeler's own network
@@ -32,24 +33,27 @@ from drywet.training.provenance import machine
 from drywet.training.recording import GAP_OF_STATE
 
 DRIVES = ("9:00", "12:00", "3:00")
+FAMILIES = ("default", "grey-box", "s4d", "gru", "wavenet", "lstm", "window-lstm")
+ROWS = (*FAMILIES, "torch-lstm", "nam", "wiener-hammerstein", "linear", "static-curve", "gain")
 OVERHEAD = 11.0  # seconds of one command that are not training: imports, reading, scoring, report
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", nargs="+", default=["default", "s4d", "grey-box", "lstm", "gru", "wavenet"])
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--out", type=Path, help="folder of the results")
+    task.add_argument("--table", type=Path, metavar="FILE", help="only print the results of this file")
+    parser.add_argument("--model", nargs="+", default=["default", *FAMILIES[2:6]])
     parser.add_argument("--device", nargs="+", default=list(DRIVES), help="drives of the virtual SD-1, or pair")
     parser.add_argument("--pair", nargs=2, type=Path, metavar=("DRY", "WET"))
     parser.add_argument("--seconds", nargs="+", type=float, default=[15, 30, 60, 120, 300])
     parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--set", action="append", default=[], help="passed on to drywet train")
     parser.add_argument("--nam-python", help="a Python that has neural-amp-modeler")
-    parser.add_argument("--table", action="store_true", help="only print what is there")
     args = parser.parse_args()
-    results = args.out / "results.jsonl"
-    rows = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
-    if not args.table:
+    results = args.table or args.out / "results.jsonl"
+    rows = [json.loads(line) for line in results.read_text().splitlines()] if args.table or results.is_file() else []
+    if args.out:
         dataset = render_dataset(VirtualDataset(train_seconds=60.0), args.out / "sd1", executor.Local())
         for seed, seconds, device, model in product(args.seed, args.seconds, args.device, args.model):
             recorded = {"pair": [path.name for path in args.pair]} if device == "pair" else {}
@@ -65,6 +69,7 @@ def main():
             print(rows[-1], flush=True)
             with results.open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
+        print(f"\n{machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}\n")
     print_table(rows)
 
 
@@ -131,13 +136,18 @@ def save_audio(args, dataset, device, dry_path, wet_path, tests_path):
 def print_table(rows):
     """Markdown: one line per device and model, one column per wall time; mean of the seeds, spread where there is one."""
     times = sorted({row["seconds"] for row in rows})
-    print(f"\n{machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}")
-    print("\n| device | model | parameters |" + "".join(f" {seconds:g} s |" for seconds in times))
+    print("| device | model | parameters |" + "".join(f" {seconds:g} s |" for seconds in times))
     print("|---|---|---|" + "---|" * len(times))
-    for device, model in dict.fromkeys((row["device"], row["model"]) for row in rows):
+    for device, model in sorted({(row["device"], row["model"]) for row in rows}, key=place):
         here = [row for row in rows if (row["device"], row["model"]) == (device, model)]
         cells = [[100 * mean(row["esr"]) for row in here if row["seconds"] == seconds] for seconds in times]
         print(f"| {device} | {model} | {here[0]['parameters']} |" + "".join(f" {written(cell)} |" for cell in cells))
+
+
+def place(name):
+    """Of a device and a model in the table."""
+    device, model = name
+    return (*DRIVES, device).index(device), device, (*ROWS, model).index(model), model
 
 
 def written(values):
