@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import scipy.special
 from numba import njit
 
-from drywet.vectors import CACHE_LINE, aligned, fma, of_width, store, total
+from drywet.vectors import CACHE_LINE, aligned, clip, fma, of_width, sigmoid, store, tanh, total
 
 
 def compute(width):
@@ -44,3 +45,24 @@ def test_aligned_numbers_begin_a_cache_line(dtype, count):
     assert copy.dtype == dtype
     assert count == 0 or copy.ctypes.data % CACHE_LINE == 0
     assert not np.shares_memory(copy, numbers)
+
+
+load, spread, _ = of_width(8)
+
+
+@njit
+def curves(x, tanhs, sigmoids, clipped):
+    for at in range(0, len(x), 8):
+        store(tanhs, at, tanh(load(x, at)))
+        store(sigmoids, at, sigmoid(load(x, at)))
+        store(clipped, at, clip(load(x, at), spread(x.dtype.type(-1)), spread(x.dtype.type(2))))
+
+
+def test_curves_are_those_of_numpy_and_nan_stays():
+    x = np.concatenate([np.linspace(-12, 12, 4000), [0, np.inf, -np.inf, np.nan, 1e-9, -1e9, 3e38, -0.0]])
+    for dtype, tolerance in ((np.float32, 5e-7), (np.float64, 3e-8)):
+        tanhs, sigmoids, clipped = np.empty((3, len(x)), dtype)
+        curves(x.astype(dtype), tanhs, sigmoids, clipped)
+        np.testing.assert_allclose(tanhs, np.tanh(x), atol=tolerance)
+        np.testing.assert_allclose(sigmoids, scipy.special.expit(x), atol=tolerance)
+        np.testing.assert_array_equal(clipped, np.clip(x, -1, 2).astype(dtype))

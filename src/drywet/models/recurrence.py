@@ -14,16 +14,10 @@ from numba import njit
 
 from drywet.kernel_cache import kernel
 from drywet.models.tiles import ROWS, multiply_add
+from drywet.vectors import TANH_P, TANH_Q
 
-# tanh(x) ~ x P(x^2) / Q(x^2) on |x| <= 9: least maximum relative error, found by Sanathanan-Koerner iteration with
-# Lawson weights; 2.1e-8 in exact arithmetic, 3.4e-7 absolute in float32 (tests/models/test_recurrence.py).
-P0, P1, P2, P3, P4 = (
-    np.float32(c)
-    for c in (0.9999999794474, 0.1338102671875, 3.495589417323682e-3, 2.060910336735848e-5, 1.3354689613827e-8)
-)
-Q1, Q2, Q3, Q4 = (
-    np.float32(c) for c in (0.4671434230996893, 2.587698709196881e-2, 3.285636925791469e-4, 7.77657006596561e-7)
-)
+P0, P1, P2, P3, P4 = (np.float32(c) for c in TANH_P)
+_, Q1, Q2, Q3, Q4 = (np.float32(c) for c in TANH_Q)
 ONE, HALF, NINE = np.float32(1.0), np.float32(0.5), np.float32(9.0)  # a plain 1 would make float64 of float32
 
 # Sums may be reordered, but NaN and infinity must show: a diverged model is not hidden.
@@ -34,7 +28,7 @@ STEPS = 4  # time steps whose weight gradients are one matrix product: its sums 
 
 @njit(inline="always", fastmath=FAST)
 def fast_tanh(x):
-    """tanh in float32 without a branch, so that the compiler can work on many units at once."""
+    """tanh in float32 without a branch, as that of :mod:`drywet.vectors`, where a loop is left to the compiler."""
     x = min(max(x, -NINE), NINE)
     u = x * x
     return x * (P0 + u * (P1 + u * (P2 + u * (P3 + u * P4)))) / (ONE + u * (Q1 + u * (Q2 + u * (Q3 + u * Q4))))

@@ -10,17 +10,9 @@ from numba import njit
 from drywet.engine.contract import Array
 from drywet.engine.kernels.contract import CHUNK, COMPILED, Compiled, Places
 from drywet.engine.kernels.denormals import flush_denormals, restore
-from drywet.engine.kernels.lanes import (
-    LANES,
-    MANY_REGISTERS,
-    load,
-    sigmoid,
-    spread,
-    spread_from,
-    tanh,
-)
+from drywet.engine.kernels.lanes import LANES, MANY_REGISTERS, load, spread, spread_from
 from drywet.engine.recurrent import GATES, CellLayer, Recurrent
-from drywet.vectors import fma, store, total
+from drywet.vectors import fma, sigmoid, store, tanh, total
 
 _HEAD = 8  # numbers of the table before those of the layers
 _ROW = 10  # of each layer

@@ -11,9 +11,9 @@ from numba.extending import intrinsic
 from drywet.engine.contract import Array
 from drywet.engine.kernels.contract import CHUNK, COMPILED, Compiled, Places
 from drywet.engine.kernels.denormals import flush_denormals, restore
-from drywet.engine.kernels.lanes import LANES, load, spread, spread_from, tanh
+from drywet.engine.kernels.lanes import LANES, load, spread, spread_from
 from drywet.engine.state_space import StateSpace
-from drywet.vectors import fma, shuffled, store, total
+from drywet.vectors import fma, shuffled, store, tanh, total
 
 _HALF = LANES // 2
 _TOGETHER = 4  # samples of the pointwise layers, so that sums need not wait for each other

@@ -14,10 +14,10 @@ from numba import njit
 from drywet.engine.contract import Array
 from drywet.engine.kernels.contract import CHUNK, COMPILED, Compiled, Places, Reference
 from drywet.engine.kernels.denormals import flush_denormals, restore
-from drywet.engine.kernels.lanes import LANES, clip, load, sigmoid, spread, tanh
+from drywet.engine.kernels.lanes import LANES, load, spread
 from drywet.engine.kernels.rows import grouped, multiply
 from drywet.engine.recurrent import CellLayer
-from drywet.vectors import fma, store
+from drywet.vectors import clip, fma, sigmoid, store, tanh
 
 CURVES = {
     "Identity": 0, "Tanh": 1, "Fasttanh": 1, "Sigmoid": 2, "LeakyReLU": 3, "PReLU": 3, "ReLU": 3, "LeakyHardtanh": 4,

@@ -9,10 +9,10 @@ from numba import njit
 from drywet.engine.contract import Array
 from drywet.engine.kernels.contract import CHUNK, COMPILED, Compiled, Places
 from drywet.engine.kernels.denormals import flush_denormals, restore
-from drywet.engine.kernels.lanes import LANES, load, sigmoid, spread, tanh
+from drywet.engine.kernels.lanes import LANES, load, spread
 from drywet.engine.kernels.rows import grouped, multiply
 from drywet.engine.window_lstm import WindowLSTM
-from drywet.vectors import fma, store
+from drywet.vectors import fma, sigmoid, store, tanh
 
 _HEAD = 16  # numbers of the table before the places of the signals that gates are sums of
 
