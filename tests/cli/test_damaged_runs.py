@@ -14,6 +14,7 @@ from drywet.errors import DrywetError, RunError
 from drywet.export import distill as distilling
 from drywet.models import FAMILIES, build, model_bytes
 from drywet.training import provenance, read_settings
+from drywet.training.adam import Adam
 from drywet.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from drywet.training.recording import read_split
 
@@ -86,7 +87,7 @@ def test_a_report_refuses_a_row_that_has_no_score(run, row):
 
 def test_a_checkpoint_with_wrong_values_cannot_be_resumed_from(tmp_path):
     model = build(FAMILIES["gain"][0]())
-    optimizer, average = torch.optim.Adam(model.parameters()), torch.zeros(1)
+    optimizer, average = Adam(torch.zeros(1), 1e-8), torch.zeros(1)
     path = tmp_path / "last.safetensors"
     for wrong in ({"epoch": None}, {"update": "x"}, {"seconds": []}, {"best_esr": {}}):
         progress = Progress()

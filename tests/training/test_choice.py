@@ -37,10 +37,20 @@ def test_a_device_that_folds_is_left_to_the_general_family(pair):
     assert "does not fit" in found.reason
 
 
-@pytest.mark.parametrize("budget", ["3epochs", "0.003s", "9s"])
+@pytest.mark.parametrize("budget", ["3epochs", "0.003s", "3.9s"])
 def test_some_budgets_leave_no_room_for_a_trial(pair, monkeypatch, budget):
     monkeypatch.setattr(choosing, "train", lambda *args, **more: pytest.fail("trained"))
     assert choose(data(pair), asked(budget)).budget == budget
+
+
+@pytest.mark.parametrize(
+    ("budget", "trial", "left"), [("4s", "1.5s", "2.5s"), ("20s", "3s", "17s"), ("60s", "8s", "52s")]
+)
+def test_a_trial_takes_a_part_of_the_budget_but_never_too_little_or_much(pair, monkeypatch, budget, trial, left):
+    seen = []
+    monkeypatch.setattr(choosing, "train", lambda config, *args, **more: seen.append(config) or status(1e-4))
+    assert choose(data(pair), asked(budget)).budget == left
+    assert seen[0].settings.training.budget == trial
 
 
 def test_a_long_budget_is_still_written_so_that_it_can_be_read(pair, monkeypatch):

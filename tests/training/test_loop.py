@@ -66,6 +66,21 @@ def test_a_budget_of_updates_ends_after_that_many_and_repeats_to_the_bit(data, t
     assert read_weights(tmp_path / "one")[0] == read_weights(tmp_path / "other")[0]
 
 
+def test_validations_take_a_tenth_of_a_short_budget_at_most(data, tmp_path, monkeypatch):
+    validated = []
+
+    def slow(self, model):
+        validated.append(time.sleep(0.05))
+        return {"esr": 1.0 / len(validated), "mse": 1.0, "mae": 1.0}
+
+    monkeypatch.setattr("drywet.training.recipes.Stateful.validate", slow)
+    train(config(budget="1s", validations=100), data, tmp_path / "short")
+    assert 2 <= len(validated) <= 1 + 1.0 / (10 * 0.05) + 1  # the first, every half second, and the end
+    validated.clear()
+    train(config(budget="20updates", validations=20), data, tmp_path / "counted")
+    assert len(validated) == 20  # what counts updates repeats to the bit, and looks at no clock
+
+
 @pytest.mark.parametrize("recipe", list(RECIPES))
 def test_training_learns_and_leaves_a_complete_run_folder(recipe, data, tmp_path):
     reports = []

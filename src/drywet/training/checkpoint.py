@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import TypeAdapter
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from drywet import files
 from drywet.errors import RunError
+from drywet.training.adam import Adam
 
 
 @dataclass
@@ -40,13 +40,13 @@ def save_checkpoint(
     progress: Progress,
     model: nn.Module,
     average: Tensor,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     state: tuple[Tensor, ...],
 ) -> None:
     """Write everything, whole or not at all."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()} | {"average": average}
-    for index, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in values.items()}
+    tensors |= {"optimizer.mean": optimizer.mean, "optimizer.square": optimizer.square}
+    tensors["optimizer.steps"] = torch.tensor(optimizer.steps)
     tensors |= {f"state.{index}": tensor.detach() for index, tensor in enumerate(state)}
     content = save(
         {name: tensor.contiguous() for name, tensor in tensors.items()},
@@ -56,7 +56,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, average: Tensor, optimizer: torch.optim.Optimizer
+    path: Path, model: nn.Module, average: Tensor, optimizer: Adam
 ) -> tuple[Progress, tuple[Tensor, ...]]:
     """Put weights, their average and moments back; return the progress and the recurrent state.
 
@@ -72,7 +72,9 @@ def load_checkpoint(
         progress = TypeAdapter(Progress).validate_python({field.name: values[field.name] for field in fields(Progress)})
         model.load_state_dict(_under("model.", tensors))
         average.copy_(tensors["average"])
-        _load_moments(optimizer, _under("optimizer.", tensors))
+        optimizer.mean.copy_(tensors["optimizer.mean"])
+        optimizer.square.copy_(tensors["optimizer.square"])
+        optimizer.steps = int(tensors["optimizer.steps"])
         state = _under("state.", tensors)
     except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(
@@ -83,11 +85,3 @@ def load_checkpoint(
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _load_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    moments: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        index, _, moment = name.partition(".")
-        moments.setdefault(int(index), {})[moment] = tensor
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})

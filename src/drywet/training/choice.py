@@ -18,9 +18,9 @@ from drywet.training.run import RunConfig
 from drywet.training.settings import Budget, RunSettings
 
 GENERAL, FITTING = "s4d", "grey-box"
-TRIAL_SHARE = 0.15  # of the budget, and at most
-LONGEST_TRIAL = 8.0  # seconds
-SHORTEST_BUDGET = 10.0  # seconds; below that a trial would say nothing
+TRIAL_SHARE = 0.15  # of the budget
+SHORTEST_TRIAL, LONGEST_TRIAL = 1.5, 8.0  # seconds
+SHORTEST_BUDGET = 4.0  # seconds; below that a trial would leave no time for what it chose
 FITS_BELOW = 0.002  # validation ESR: what the general family reaches in half a minute on devices that it finds easy
 
 
@@ -51,7 +51,7 @@ def choose(
         )
     if seconds < SHORTEST_BUDGET:
         return Choice(GENERAL, f"{GENERAL}, which suits most devices (the budget is too short for a trial)", budget)
-    trial = min(TRIAL_SHARE * seconds, LONGEST_TRIAL)
+    trial = min(max(TRIAL_SHARE * seconds, SHORTEST_TRIAL), LONGEST_TRIAL)
     esr = _trial_esr(data, settings, trial, threads, report)
     left = _written(seconds - trial)
     if esr is not None and esr < FITS_BELOW:

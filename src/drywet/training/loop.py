@@ -16,6 +16,7 @@ from drywet import files
 from drywet.errors import RunError, SettingsError, TrainingError
 from drywet.models import Model, State, build, load_effect, model_bytes, parallel
 from drywet.training import provenance
+from drywet.training.adam import Adam
 from drywet.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from drywet.training.data import TrainingData
 from drywet.training.polish import polish
@@ -128,8 +129,10 @@ class _Session:
         self.state: State = ()
         self.log: list[dict] = []
         self.validation_esr: float | None = None
+        self._validated, self._validation_seconds = 0.0, 0.0  # when the last validation ended, and how long it took
         self.weights = Weights(model)
-        self.optimizer = self._new_optimizer()
+        self.optimizer = Adam(self.weights.vector, recipe.adam_epsilon)
+        self.learning_rate = recipe.learning_rate(0.0)
         self.resumed = (folder / "last.safetensors").is_file()
         if self.resumed:
             self.progress, self.state = load_checkpoint(
@@ -166,7 +169,7 @@ class _Session:
                 if not self._update() and not self._roll_back("loss not finite"):
                     return "diverged"
                 now = time.perf_counter()
-                if self._validations_due() > progress.validations or self._share() >= end:
+                if self._validation_is_due() or self._share() >= end:
                     if not self._validate():
                         return "diverged"
                     reported = saved = time.perf_counter()
@@ -222,8 +225,7 @@ class _Session:
         """One step of Adam; False when loss or gradient is not finite, and then nothing was changed."""
         progress, recipe, weights = self.progress, self.recipe, self.weights
         before = self._share()
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate(before / (1 - recipe.polish)) * progress.learning_rate_scale
+        self.learning_rate = recipe.learning_rate(before / (1 - recipe.polish)) * progress.learning_rate_scale
         weights.forget_gradient()
         loss, wet, predicted, state = recipe.loss(self.model, progress.batch, self.state)
         if not math.isfinite(loss.item()):
@@ -231,7 +233,7 @@ class _Session:
         loss.backward()
         if not weights.clip_gradient(recipe.gradient_clip):
             return False
-        self.optimizer.step()
+        self.optimizer.step(weights.gradient, self.learning_rate)
         self.state = tuple(tensor.detach() for tensor in state)
         progress.batch += 1
         progress.update += 1
@@ -250,7 +252,7 @@ class _Session:
 
     def _validate(self) -> bool:
         """Score the validation audio, keep the best model, log; False when training cannot go on."""
-        progress = self.progress
+        progress, started = self.progress, time.perf_counter()
         self.weights.swap()  # it is the average that is judged and kept
         scores = self.recipe.validate(self.model)
         self.validation_esr = scores["esr"] if math.isfinite(scores["esr"]) else None
@@ -273,6 +275,7 @@ class _Session:
         if event and self.recipe.rolls_back:
             going_on = self._roll_back(event)
         self._checkpoint()
+        self._validated, self._validation_seconds = time.perf_counter(), time.perf_counter() - started
         self.report(self.status("running"))
         return going_on
 
@@ -304,7 +307,7 @@ class _Session:
             self.recipe.prepare(good)
         self.model.load_state_dict(good.state_dict())
         self.weights.follow(1.0)
-        self.optimizer = self._new_optimizer()
+        self.optimizer = Adam(self.weights.vector, self.recipe.adam_epsilon)
         progress.epoch, progress.batch = progress.epoch + 1, 0
         self.state = self.recipe.begin_epoch(self.model, progress.epoch)
         progress.learning_rate_scale /= 2
@@ -317,7 +320,7 @@ class _Session:
             "update": progress.update,
             "epoch": round(progress.update / self.recipe.updates_per_epoch, 4),
             "seconds": round(progress.seconds, 3),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "learning_rate": self.learning_rate,
             "train_esr": progress.error_energy / progress.wet_energy if progress.wet_energy > 0 else None,
             "train_mse": progress.error_energy / samples,
             "train_mae": progress.absolute_error / samples,
@@ -334,11 +337,6 @@ class _Session:
         else:
             self._append_log({"esr": math.nan, "mse": math.nan, "mae": math.nan}, event)
         files.write_json_lines(self.folder / "log.jsonl", self.log)
-
-    def _new_optimizer(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
-            [self.weights.vector], lr=self.recipe.learning_rate(0.0), eps=self.recipe.adam_epsilon, fused=True
-        )
 
     def _checkpoint(self) -> None:
         save_checkpoint(
@@ -358,6 +356,13 @@ class _Session:
             return progress.update / updates
         assert budget.seconds is not None
         return progress.seconds / budget.seconds
+
+    def _validation_is_due(self) -> bool:
+        """After every so much of the budget; of a short one in seconds, as often as takes at most a tenth of it."""
+        if self._validations_due() <= self.progress.validations:
+            return False
+        since = time.perf_counter() - self._validated
+        return self.recipe.budget.seconds is None or since >= 9 * self._validation_seconds
 
     def _validations_due(self) -> int:
         return int(self._share() / self.recipe.validation_interval + 1e-9)
