@@ -256,7 +256,7 @@ class _Session:
         self.weights.swap()  # it is the average that is judged and kept
         scores = self.recipe.validate(self.model)
         self.validation_esr = scores["esr"] if math.isfinite(scores["esr"]) else None
-        progress.validations = self._validations_due()
+        progress.validations = self._validations_by_now()
         progress.seconds = time.perf_counter() - self._clock
         event = None
         if self._collapsed(scores["esr"]):
@@ -359,12 +359,12 @@ class _Session:
 
     def _validation_is_due(self) -> bool:
         """After every so much of the budget; of a short one in seconds, as often as takes at most a tenth of it."""
-        if self._validations_due() <= self.progress.validations:
+        if self._validations_by_now() <= self.progress.validations:
             return False
         since = time.perf_counter() - self._validated
         return self.recipe.budget.seconds is None or since >= 9 * self._validation_seconds
 
-    def _validations_due(self) -> int:
+    def _validations_by_now(self) -> int:
         return int(self._share() / self.recipe.validation_interval + 1e-9)
 
     def _patience_ended(self) -> bool:
