@@ -33,8 +33,8 @@ from drywet.training.provenance import machine
 from drywet.training.recording import GAP_OF_STATE
 
 DRIVES = ("9:00", "12:00", "3:00")
-FAMILIES = ("default", "grey-box", "s4d", "gru", "wavenet", "lstm", "window-lstm")
-ROWS = (*FAMILIES, "torch-lstm", "nam", "wiener-hammerstein", "linear", "static-curve", "gain")
+MODELS = ("default", "grey-box", "s4d", "gru", "wavenet", "lstm")
+ROWS = (*MODELS, "window-lstm", "torch-lstm", "nam", "wiener-hammerstein", "linear", "static-curve", "gain")
 OVERHEAD = 11.0  # seconds of one command that are not training: imports, reading, scoring, report
 
 
@@ -43,7 +43,7 @@ def main():
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--out", type=Path, help="folder of the results")
     task.add_argument("--table", type=Path, metavar="FILE", help="only print the results of this file")
-    parser.add_argument("--model", nargs="+", default=["default", *FAMILIES[2:6]])
+    parser.add_argument("--model", nargs="+", default=list(MODELS))
     parser.add_argument("--device", nargs="+", default=list(DRIVES), help="drives of the virtual SD-1, or pair")
     parser.add_argument("--pair", nargs=2, type=Path, metavar=("DRY", "WET"))
     parser.add_argument("--seconds", nargs="+", type=float, default=[15, 30, 60, 120, 300])
@@ -138,15 +138,15 @@ def print_table(rows):
     times = sorted({row["seconds"] for row in rows})
     print("| device | model | parameters |" + "".join(f" {seconds:g} s |" for seconds in times))
     print("|---|---|---|" + "---|" * len(times))
-    for device, model in sorted({(row["device"], row["model"]) for row in rows}, key=place):
+    for device, model in sorted({(row["device"], row["model"]) for row in rows}, key=row_order):
         here = [row for row in rows if (row["device"], row["model"]) == (device, model)]
         cells = [[100 * mean(row["esr"]) for row in here if row["seconds"] == seconds] for seconds in times]
         print(f"| {device} | {model} | {here[0]['parameters']} |" + "".join(f" {written(cell)} |" for cell in cells))
 
 
-def place(name):
-    """Of a device and a model in the table."""
-    device, model = name
+def row_order(row):
+    """Where a device and a model stand in the table."""
+    device, model = row
     return (*DRIVES, device).index(device), device, (*ROWS, model).index(model), model
 
 

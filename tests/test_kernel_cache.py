@@ -1,14 +1,18 @@
 """Compiled functions are kept between processes, and forgotten when a file that they are built from has changed."""
 
+import ast
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from numba import njit, types
 
+import drywet
 from drywet import kernel_cache
 from drywet.engine.kernels.native import c_function
 
@@ -98,12 +102,34 @@ def test_where_no_folder_can_be_written_to_functions_are_compiled_anew_and_it_is
     assert "set NUMBA_CACHE_DIR" in said
 
 
-def test_training_kernels_follow_what_they_are_built_from():
-    from drywet.models import lstm_cell
+def test_a_kernel_is_compiled_again_too(build, tmp_path):
+    """By the decorator, which training and circuits use."""
+    build(2.0, 1000)
+    outer = tmp_path / "drywet" / "live" / "outer.py"
 
-    names = {file.name for file in kernel_cache._sources(lstm_cell._forward.py_func)}
-    assert {"lstm_cell.py", "recurrence.py", "tiles.py", "vectors.py"} <= names
-    assert lstm_cell._forward._cache._cache_file._source_stamp == tuple(
-        (file.name, file.stat().st_mtime_ns, file.stat().st_size)
-        for file in kernel_cache._sources(lstm_cell._forward.py_func)
-    )
+    def scale():
+        function = kernel_cache.kernel()(load(outer, "outer").scaled)
+        return function(1.5), sum(function.stats.cache_hits.values())
+
+    assert scale() == (3.0, 0)
+    assert scale() == (3.0, 1)
+    build(4.0, 2000)
+    assert scale() == (6.0, 0)
+
+
+def test_kernels_follow_what_they_are_built_from():
+    """Every import of a file that has to do with numba is found, however it is written."""
+    source, wrong = Path(drywet.__file__).parent, []
+    for path in source.rglob("*.py"):
+        text = path.read_text()
+        if not re.search(r"^@kernel\(|\*\*COMPILED|c_function\(", text, re.MULTILINE):
+            continue
+        for node in ast.parse(text).body:  # what is imported inside a function is no part of a kernel
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [f"{node.module}.{alias.name}" for alias in node.names] if modules else []
+            for module in modules:
+                file = source.joinpath(*module.split(".")[1:]).with_suffix(".py")
+                builds = file.is_file() and re.search(r"@(n?jit|intrinsic|kernel)\b", file.read_text())
+                if module.startswith("drywet.") and builds and file not in kernel_cache._sources_of(path):
+                    wrong.append(f"{path.relative_to(source)}: {module}")
+    assert wrong == []

@@ -58,9 +58,10 @@ def follow(cache: Any, function: Callable[..., Any]) -> None:
 
     By itself numba looks at the file of the function alone, and would go on with an older state of what that file imports.
     """
-    with suppress(AttributeError):  # a numba that keeps it elsewhere: the cache is then as careless as it is by itself
+    # A numba that keeps it elsewhere, or a package whose sources cannot be read: the cache is as careless as it is by itself.
+    with suppress(AttributeError, OSError):
         cache._cache_file._source_stamp = tuple(
-            (file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in _sources(function)
+            (file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in _sources_of(_file(function))
         )
 
 
@@ -70,7 +71,7 @@ def holds(function: Callable[..., Any]) -> bool:
 
     if not possible():
         return False
-    stem, newest = _file(function).stem, max(file.stat().st_mtime for file in _sources(function))
+    stem, newest = _file(function).stem, max(file.stat().st_mtime for file in _sources_of(_file(function)))
     found = Path(FunctionCache(function).cache_path).glob(f"{stem}.{function.__name__}-*.nbi")
     return any(file.stat().st_mtime >= newest for file in found)
 
@@ -79,9 +80,9 @@ def _file(function: Callable[..., Any]) -> Path:
     return Path(function.__code__.co_filename)
 
 
-def _sources(function: Callable[..., Any]) -> list[Path]:
-    """The function's file, and those of kernels that it imports, directly or not."""
-    found, left = set(), [_file(function)]
+def _sources_of(file: Path) -> list[Path]:
+    """A function's file, those of kernels that it imports, directly or not, and this one, for its options."""
+    found, left = {Path(__file__)}, [file]
     while left:
         file = left.pop()
         if file not in found:

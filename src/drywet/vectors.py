@@ -46,12 +46,21 @@ def aligned(numbers: np.ndarray) -> np.ndarray:
 # For intrinsics that write LLVM code themselves.
 
 
-def address(context, builder, kind, array, offset, width):
-    """Pointer to the ``width`` numbers from flat index ``offset`` of a C-contiguous array; and the alignment of one, for
-    arrays begin anywhere."""
-    element = context.get_data_type(kind.dtype)
+def load_at(context, builder, kind, array, offset, width):
+    """The ``width`` numbers from flat index ``offset`` of a C-contiguous array."""
     pointer = pointer_to(context, builder, kind, array, offset)
-    return builder.bitcast(pointer, ir.VectorType(element, width).as_pointer()), context.get_abi_sizeof(element)
+    pointer = builder.bitcast(pointer, ir.VectorType(context.get_data_type(kind.dtype), width).as_pointer())
+    return builder.load(pointer, align=_alignment(context, kind))
+
+
+def store_at(context, builder, kind, array, offset, vector):
+    """Write a vector from flat index ``offset`` of a C-contiguous array on."""
+    pointer = pointer_to(context, builder, kind, array, offset)
+    builder.store(vector, builder.bitcast(pointer, vector.type.as_pointer()), align=_alignment(context, kind))
+
+
+def _alignment(context, kind):
+    return context.get_abi_sizeof(context.get_data_type(kind.dtype))  # of one number: arrays begin anywhere
 
 
 def pointer_to(context, builder, kind, array, offset):
@@ -60,7 +69,7 @@ def pointer_to(context, builder, kind, array, offset):
 
 
 def number_at(context, builder, kind, array, offset):
-    """The number itself."""
+    """The number at flat index ``offset`` of a C-contiguous array."""
     return builder.load(pointer_to(context, builder, kind, array, offset))
 
 
@@ -77,7 +86,7 @@ def shuffled(builder, vector, order):
     return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), lanes)
 
 
-def halved(builder, vector):
+def sum_of_lanes(builder, vector):
     """The sum of the lanes, added in halves."""
     width = vector.type.count
     while width > 1:
@@ -110,7 +119,7 @@ def polynomial(builder, coefficients, x):
     return value
 
 
-def summed(builder, start, count, following, step=1):
+def accumulated(builder, start, count, following, step=1):
     """The list of vectors ``start``, changed by ``following(k, sums)`` for k = 0, ``step``, ... below ``count`` (> 0)."""
     before, loop, after = builder.block, builder.append_basic_block("sums"), builder.append_basic_block("sums.end")
     builder.branch(loop)
@@ -133,7 +142,7 @@ def summed(builder, start, count, following, step=1):
 
 
 def of_width(width):
-    """``load``, ``spread`` and ``spread_from`` for vectors of this width; every other function finds it in its arguments.
+    """``load``, ``spread`` and ``spread_from`` for vectors of this width. All else goes by the vectors that it is given.
 
     ``load(array, offset)`` gives the numbers from a flat index of a C-contiguous array, ``spread(number)`` one number in
     every lane, and ``spread_from(array, offset)`` the number at a flat index in every lane.
@@ -142,8 +151,7 @@ def of_width(width):
     @intrinsic
     def load(typing_context, array, offset):
         def codegen(context, builder, signature, arguments):
-            pointer, align = address(context, builder, signature.args[0], *arguments, width)
-            return builder.load(pointer, align=align)
+            return load_at(context, builder, signature.args[0], *arguments, width)
 
         return Vector(array.dtype, width)(array, offset), codegen
 
@@ -169,9 +177,7 @@ def store(typing_context, array, offset, value):
     """Write a vector from flat index ``offset`` of a C-contiguous array on."""
 
     def codegen(context, builder, signature, arguments):
-        array, offset, value = arguments
-        pointer, align = address(context, builder, signature.args[0], array, offset, value.type.count)
-        builder.store(value, pointer, align=align)
+        store_at(context, builder, signature.args[0], *arguments)
         return context.get_dummy_value()
 
     return types.void(array, offset, value), codegen
@@ -182,7 +188,7 @@ def total(typing_context, vector):
     """The sum of the lanes, added in halves."""
 
     def codegen(context, builder, signature, arguments):
-        return halved(builder, arguments[0])
+        return sum_of_lanes(builder, arguments[0])
 
     return vector.dtype(vector), codegen
 
@@ -272,7 +278,7 @@ TANH_P = (0.9999999794474, 0.1338102671875, 3.495589417323682e-3, 2.060910336735
 TANH_Q = (1.0, 0.4671434230996893, 2.587698709196881e-2, 3.285636925791469e-4, 7.77657006596561e-7)
 
 
-def _bent(builder, x):
+def _tanh_of(builder, x):
     x = _clipped(builder, x, constant(x.type, -9.0), constant(x.type, 9.0))
     u = builder.fmul(x, x)
     return builder.fdiv(builder.fmul(x, polynomial(builder, TANH_P, u)), polynomial(builder, TANH_Q, u))
@@ -283,7 +289,7 @@ def tanh(typing_context, x):
     """tanh of every lane."""
 
     def codegen(context, builder, signature, arguments):
-        return _bent(builder, arguments[0])
+        return _tanh_of(builder, arguments[0])
 
     return x(x), codegen
 
@@ -294,7 +300,7 @@ def sigmoid(typing_context, x):
 
     def codegen(context, builder, signature, arguments):
         half = constant(arguments[0].type, 0.5)
-        return call(builder, "fma", half, _bent(builder, builder.fmul(half, arguments[0])), half)
+        return call(builder, "fma", half, _tanh_of(builder, builder.fmul(half, arguments[0])), half)
 
     return x(x), codegen
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from drywet import analysis
 from drywet.cli import app
-from drywet.errors import RunError, SettingsError
+from drywet.errors import DrywetError, RunError, SettingsError
 from drywet.report.effects import draw_effects
 from drywet.report.style import drawing, save_figure
 from drywet.training import load_study
@@ -64,6 +64,14 @@ def test_the_analysis_of_another_study_is_not_written_over(seeded, tmp_path):
     assert isinstance(result.exception, SettingsError)
     assert "not of other; choose another folder" in str(result.exception)
     assert (tmp_path / "analysis.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"study": 3}'])
+def test_a_damaged_analysis_is_not_written_over(seeded, tmp_path, content):
+    (tmp_path / "analysis.json").write_text(content)
+    assert isinstance(run(seeded, "--out", tmp_path).exception, DrywetError)
+    assert (tmp_path / "analysis.json").read_text() == content
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_same_study_gives_the_same_bytes(seeded, tmp_path):

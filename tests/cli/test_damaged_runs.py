@@ -95,6 +95,9 @@ def test_a_checkpoint_with_wrong_values_cannot_be_resumed_from(tmp_path):
         save_checkpoint(path, progress, model, average, optimizer, ())
         with pytest.raises(RunError, match="delete it to train this run from the start"):
             load_checkpoint(path, model, average, optimizer)
+    save_checkpoint(path, Progress(), model, average, Adam(torch.zeros(2), 1e-8), ())
+    with pytest.raises(RunError, match=r"optimizer.mean has shape \(2,\), this model \(1,\)"):
+        load_checkpoint(path, model, average, optimizer)
     save_checkpoint(path, Progress(update=3), model, average, optimizer, (torch.ones(2),))
     found, (state,) = load_checkpoint(path, model, average, optimizer)
     assert (found.update, state.tolist()) == (3, [1.0, 1.0])

@@ -170,6 +170,12 @@ def test_what_jack_does_not_have_is_named(play, options, message):
         play(OTHER_MODEL, "--backend", "jack", *options)
 
 
+def test_jack_is_asked_for_before_models_are_loaded(play, monkeypatch):
+    monkeypatch.setattr("drywet.live.models.load_models", lambda *args: pytest.fail("loaded"))
+    with pytest.raises(LiveError, match="no JACK server named 'nowhere' answers"):
+        play(OTHER_MODEL, "--backend", "jack", "--interface", "nowhere")
+
+
 def test_a_server_that_goes_away_ends_it_with_one_message_and_the_knobs(loop):
     server = JackServer("gone", RATE, PERIOD)
     try:

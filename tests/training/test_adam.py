@@ -1,6 +1,8 @@
 import torch
+from torch import nn
 
 from drywet.training.adam import Adam
+from drywet.training.weights import Weights
 
 
 def test_steps_are_those_of_torch():
@@ -16,3 +18,15 @@ def test_steps_are_those_of_torch():
         ours.step(gradient, rate)
     torch.testing.assert_close(vector, theirs.detach(), rtol=1e-12, atol=1e-14)
     assert float((vector - start).abs().min()) > 1e-6  # they moved
+
+
+def test_a_step_on_the_vector_of_weights_moves_the_model():
+    torch.manual_seed(0)
+    model, signal = nn.Linear(3, 2), torch.randn(5, 3)
+    before, output = [parameter.detach().clone() for parameter in model.parameters()], model(signal).detach()
+    weights = Weights(model)
+    (model(signal) ** 2).sum().backward()
+    Adam(weights.vector, epsilon=1e-8).step(weights.gradient, 0.01)
+    for parameter, old in zip(model.parameters(), before, strict=True):  # the first step is the rate, against the sign
+        torch.testing.assert_close(parameter.detach(), old - 0.01 * parameter.grad.sign(), rtol=0, atol=1e-6)
+    assert not torch.equal(model(signal), output)

@@ -66,7 +66,7 @@ def test_a_budget_of_updates_ends_after_that_many_and_repeats_to_the_bit(data, t
     assert read_weights(tmp_path / "one")[0] == read_weights(tmp_path / "other")[0]
 
 
-def test_validations_take_a_tenth_of_a_short_budget_at_most(data, tmp_path, monkeypatch):
+def test_validations_are_a_tenth_of_the_time_between_them_where_the_budget_is_short(data, tmp_path, monkeypatch):
     validated = []
 
     def slow(self, model):

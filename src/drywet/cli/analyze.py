@@ -24,16 +24,11 @@ def analyze(
     """
     from drywet import analysis as stage
     from drywet import files
-    from drywet.errors import SettingsError
     from drywet.report.effects import write_effect_figures
 
-    if out is not None and files.in_use(out) and not (out / "analysis.json").exists():
-        raise SettingsError(f"{out}: holds files, but no analysis of drywet's; choose an empty folder for --out")
     results = stage.read_study(study)
-    if out is not None and (of := _study_of(out)) not in (None, results.name):
-        raise SettingsError(
-            f"{out}: holds the analysis of {of}, not of {results.name}; choose another folder for --out"
-        )
+    if out is not None:
+        _check_place(out, results.name)
     with progress.stage("analysing", 1) as bar:
         found = stage.analyze(results, response=response, margin_db=margin_db, mixed=mixed)
         bar.update(1, 1.0)
@@ -56,12 +51,16 @@ def analyze(
         common.stdout.print(f"the study with {found.recommended_seeds} seeds: {more}")
 
 
-def _study_of(folder: Path) -> str | None:
-    """Name of the study whose analysis stands in ``folder``; None where there is none, or a damaged one."""
+def _check_place(folder: Path, study: str) -> None:
+    """SettingsError where a folder is in use for anything but the analysis of this study."""
     from drywet import files
-    from drywet.errors import RunError
+    from drywet.errors import SettingsError
 
-    try:
-        return files.read_json_object(folder / "analysis.json").get("study")
-    except RunError:
-        return None
+    if not files.in_use(folder):
+        return
+    analysis = folder / "analysis.json"
+    of = files.read_json_object(analysis).get("study") if analysis.exists() else None
+    if not isinstance(of, str):
+        raise SettingsError(f"{folder}: holds files, but no analysis of drywet's; choose an empty folder for --out")
+    if of != study:
+        raise SettingsError(f"{folder}: holds the analysis of {of}, not of {study}; choose another folder for --out")

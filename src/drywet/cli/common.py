@@ -36,8 +36,8 @@ def program() -> str:
 
 def print_json(value: Any) -> None:
     """``value`` as JSON on stdout; what would act on a terminal is escaped as JSON does it."""
-    whole = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-    text = json.dumps(value, indent=2, ensure_ascii=not whole, allow_nan=False)
+    unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(value, indent=2, ensure_ascii=not unicode, allow_nan=False)
     if printable(text, "\n") != text:
         text = "".join(sign if printable(sign, "\n") == sign else json.dumps(sign)[1:-1] for sign in text)
     sys.stdout.write(text + "\n")

@@ -90,13 +90,10 @@ def play(
         common.choice(backend, BACKENDS, "--backend")
     if wanted and not midi:
         raise SettingsError("--cc: no MIDI input is named; --midi NAME names one, and --midi list lists them")
-    server = (
-        rate_and_block(interface)
-        if backend == "jack" or (backend is None and not (interface or output_interface))
-        else None
-    )
-    if backend == "jack" and server is None:
-        _knock(interface)
+    if backend == "jack":
+        server: tuple[int, int] | None = _asked_server(interface)
+    else:
+        server = None if backend or interface or output_interface else rate_and_block()
     backend = backend or ("jack" if server else "portaudio")
     rate, block_size = server or (USUAL_RATE, block or USUAL_BLOCK)
     playables = load_models(models, sample_rate, rate, oversampling, common.stderr.print)
@@ -132,13 +129,13 @@ def play(
         common.stderr.print(f"as you left it: {session.settings()}")
 
 
-def _knock(server: str) -> None:
-    """LiveError where JACK cannot be reached, and why: before models are loaded, which takes a while."""
+def _asked_server(name: str) -> tuple[int, int]:
+    """Rate and block of a JACK server; LiveError where it does not answer, before models are loaded."""
     from drywet.errors import CaptureError, LiveError
-    from drywet.interfaces.jack_server import connect, library
+    from drywet.interfaces.jack_server import asked_rate_and_block
 
     try:
-        connect(library(), server).close()
+        return asked_rate_and_block(name)
     except CaptureError as error:
         raise LiveError(str(error)) from error
 

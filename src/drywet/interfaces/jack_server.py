@@ -121,10 +121,14 @@ def devices() -> tuple[list[Device], str]:
 
 def rate_and_block(server: str = "") -> tuple[int, int] | None:
     """Sample rate in Hz and block size of a server; None where it does not run, or JACK is not installed."""
-    try:
-        client = connect(library(), server)
-    except (CaptureError, MissingDependencyError):
-        return None
+    with suppress(CaptureError, MissingDependencyError):
+        return asked_rate_and_block(server)
+    return None
+
+
+def asked_rate_and_block(server: str) -> tuple[int, int]:
+    """The same of a server that somebody asked for: CaptureError or MissingDependencyError where it cannot be had."""
+    client = connect(library(), server)
     try:
         return client.samplerate, client.blocksize
     finally:

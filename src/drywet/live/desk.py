@@ -134,10 +134,8 @@ class Desk:
         self._positions = dict(self._targets)
         self._asked_in = 0  # block in which another model was last asked for
         self._used = {0}  # models that are not at rest, or may not be
-        self._rested: set[int] = (
-            set()
-        )  # models that were put to rest for being unwell, since the last look at the meters
         self._seen, self._seen_totals = 0, np.zeros(3, np.int64)  # blocks and counts at the last look at the meters
+        self._seen_troubles = np.zeros(r.MOST_EFFECTS, np.int64)
         self._build(loop, largest_block)
 
     def _build(self, loop: np.ndarray | None, largest_block: int) -> None:
@@ -269,10 +267,12 @@ class Desk:
         Raises
         ------
         CircuitError
-            If a circuit cannot follow its knobs; it goes on as it was, and the other models have been seen to.
+            If a circuit cannot follow its knobs; it goes on as it was, or with its defaults where it was put to rest. The
+            other models have been seen to.
         """
         with self._lock:
-            farthest, moved, failed = seconds / KNOB_SECONDS, set(), None
+            failed: CircuitError | None = None
+            farthest, moved = seconds / KNOB_SECONDS, set()
             for name, target in self._targets.items():
                 away = target - self._positions[name]
                 if away:
@@ -281,20 +281,16 @@ class Desk:
                     moved.add(name)
             for effect in self._effects:
                 if moved & effect.controls.keys():
-                    try:
-                        effect.turn(self._of(effect))
-                    except CircuitError as error:
-                        failed = error
-            self._rest()
+                    failed = self._turn(effect) or failed
+            failed = self._rest() or failed
         if failed:
             raise failed
 
-    def _rest(self) -> None:
-        record = self._record
+    def _rest(self) -> CircuitError | None:
+        record, failed = self._record, None
         for number, effect in enumerate(self._effects):
             if record.effects[number]["unwell"]:
-                self._rested.add(number)
-                self._reset(effect)
+                failed = self._reset(effect) or failed
                 record.effects[number]["unwell"] = 0
         # A block that had begun when another model was asked for may still take up the one before.
         if record.blocks > self._asked_in:
@@ -302,12 +298,21 @@ class Desk:
             coming = int(record.coming)
             busy = {int(record.chosen), coming, int(record.sounding)}
             for number in self._used - busy:
-                self._reset(self._effects[number])
+                failed = self._reset(self._effects[number]) or failed
             self._used &= busy
+        return failed
 
-    def _reset(self, effect: Playable) -> None:
+    def _reset(self, effect: Playable) -> CircuitError | None:
         effect.reset()
-        effect.turn(self._of(effect))
+        return self._turn(effect)
+
+    def _turn(self, effect: Playable) -> CircuitError | None:
+        """Its knobs to where the desk has them; why not, where it cannot follow."""
+        try:
+            effect.turn(self._of(effect))
+        except CircuitError as error:
+            return error
+        return None
 
     def _of(self, effect: Playable) -> dict[str, float]:
         return {name: self._positions[name] for name in effect.controls}
@@ -320,7 +325,8 @@ class Desk:
             input_peak, output_peak = rows[:, [r.INPUT_PEAK, r.OUTPUT_PEAK]].max(axis=0, initial=0.0).tolist()
             lasted = rows[:, r.SAMPLES] * 1e9 / self.sample_rate
             input_clipped, output_clipped, unwell = (totals - self._seen_totals).tolist()
-            ailing = [n for n in range(len(self.names)) if n in self._rested or self._record.effects[n]["unwell"]]
+            troubles = self._record.effects["troubles"].copy()
+            ailing = np.flatnonzero(troubles != self._seen_troubles).tolist()
             meters = Meters(
                 input_peak_dbfs=audio.amplitude_to_db(input_peak),
                 output_peak_dbfs=audio.amplitude_to_db(output_peak),
@@ -332,7 +338,7 @@ class Desk:
                 unwell=unwell,
                 unwell_models=tuple(self.names[number] for number in ailing),
             )
-            self._seen, self._seen_totals, self._rested = blocks, totals, set()
+            self._seen, self._seen_totals, self._seen_troubles = blocks, totals, troubles
         return meters
 
     @property

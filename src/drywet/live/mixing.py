@@ -170,6 +170,8 @@ def _play_effect(desk, number, dry, wet, count):
         broken |= not abs(y[t]) <= _HIGHEST
     if broken:
         y[:] = 0
+        effect.troubles += 1  # first: who finds the desk's count finds whose it is
+        fence()
         desk.unwell += 1
         effect.well = 0
         fence()

@@ -31,6 +31,7 @@ RACK = np.dtype(
             _WHOLE,
         ),  # set by the audio thread, which leaves the effect alone until another thread has cleared it
         ("well", _WHOLE),  # samples since then, at most the length of a fade
+        ("troubles", _WHOLE),  # how often it became unwell, ever
     ],
     align=True,
 )

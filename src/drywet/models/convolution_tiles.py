@@ -11,7 +11,17 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from drywet.vectors import address, broadcast, call, constant, halved, number_at, pointer_to, summed
+from drywet.vectors import (
+    accumulated,
+    broadcast,
+    call,
+    constant,
+    load_at,
+    number_at,
+    pointer_to,
+    store_at,
+    sum_of_lanes,
+)
 
 # 16 sums, 4 vectors and a factor of the 32 registers of AVX-512; others have 16 of half the width, or less.
 if llvmlite.binding.get_host_cpu_features().get("avx512f"):
@@ -39,12 +49,10 @@ class _Builder:
         return number_at(self.context, self.builder, *array, place)
 
     def load(self, array, place):
-        pointer, align = address(self.context, self.builder, *array, place, LANES)
-        return self.builder.load(pointer, align=align)
+        return load_at(self.context, self.builder, *array, place, LANES)
 
     def store(self, array, place, vector):
-        pointer, align = address(self.context, self.builder, *array, place, LANES)
-        self.builder.store(vector, pointer, align=align)
+        store_at(self.context, self.builder, *array, place, vector)
 
     def add_products(self, pairs, sums):
         return [call(self.builder, "fma", *pair, total) for pair, total in zip(pairs, sums, strict=True)]
@@ -77,7 +85,7 @@ def _make_product_tile(rows):
                 factors = [broadcast(builder, number, LANES) for number in numbers]
                 return b.add_products([(factor, vector) for factor in factors for vector in signal], sums)
 
-            sums = summed(builder, [b.load(out, target) for target in targets], count, following)
+            sums = accumulated(builder, [b.load(out, target) for target in targets], count, following)
             for target, total in zip(targets, sums, strict=True):
                 b.store(out, target, total)
             return context.get_dummy_value()
@@ -112,12 +120,12 @@ def _make_gradient_tile(rows, columns):
                 signals = [b.load(data, builder.add(start, t)) for start in starts]
                 return b.add_products([(one, other) for one in slopes for other in signals], sums)
 
-            sums = iter(summed(builder, [b.zeros] * (rows * columns), length, following, LANES))
+            sums = iter(accumulated(builder, [b.zeros] * (rows * columns), length, following, LANES))
             for r in range(rows):
                 for k in ks:
                     place = builder.add(b.number(places, k), first_weight)
                     pointer = pointer_to(context, builder, *out, b.plus(place, w_stride, r))
-                    builder.store(builder.fadd(builder.load(pointer), halved(builder, next(sums))), pointer)
+                    builder.store(builder.fadd(builder.load(pointer), sum_of_lanes(builder, next(sums))), pointer)
             return context.get_dummy_value()
 
         return signature, codegen

@@ -12,7 +12,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from drywet.vectors import address, broadcast, call, number_at, summed
+from drywet.vectors import accumulated, broadcast, call, load_at, number_at, store_at
 
 # 24 sums, 3 vectors and a factor fit into the 32 registers of AVX-512; others have 16 of half the width, or less. Many rows
 # save memory traffic: a vector of ``w`` is read once for all of them.
@@ -48,17 +48,14 @@ def _make_tile(vectors, lanes=LANES):
 
             def sum_at(row, vector):
                 offset = builder.mul(builder.add(first_row, number(row)), out_stride)
-                offset = builder.add(offset, builder.add(column, number(vector * lanes)))
-                return address(context, builder, out_type, out, offset, lanes)
+                return builder.add(offset, builder.add(column, number(vector * lanes)))
 
             def following(k, sums):
                 w_row = builder.add(builder.mul(k, w_stride), column)
-                values = []
-                for vector in range(vectors):
-                    pointer, align = address(
-                        context, builder, w_type, w, builder.add(w_row, number(vector * lanes)), lanes
-                    )
-                    values.append(builder.load(pointer, align=align))
+                values = [
+                    load_at(context, builder, w_type, w, builder.add(w_row, number(vector * lanes)), lanes)
+                    for vector in range(vectors)
+                ]
                 factors = []
                 for row in range(ROWS):
                     offset = builder.mul(builder.add(first_row, number(row)), row_stride)
@@ -69,9 +66,9 @@ def _make_tile(vectors, lanes=LANES):
 
             with builder.if_then(builder.icmp_signed(">", steps, number(0))):
                 places = [sum_at(row, vector) for row in range(ROWS) for vector in range(vectors)]
-                start = [builder.load(pointer, align=align) for pointer, align in places]
-                for total, (pointer, align) in zip(summed(builder, start, steps, following), places, strict=True):
-                    builder.store(total, pointer, align=align)
+                start = [load_at(context, builder, out_type, out, place, lanes) for place in places]
+                for place, total in zip(places, accumulated(builder, start, steps, following), strict=True):
+                    store_at(context, builder, out_type, out, place, total)
             return context.get_dummy_value()
 
         return signature, codegen

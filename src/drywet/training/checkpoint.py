@@ -17,7 +17,7 @@ from drywet.training.adam import Adam
 
 @dataclass
 class Progress:
-    """Where training stands. Every number that influences later updates is here or in a tensor beside it."""
+    """Where training stands. With a budget that counts, every number that influences later updates is here or in a tensor."""
 
     epoch: int = 0
     batch: int = 0  # updates done in this epoch
@@ -44,8 +44,7 @@ def save_checkpoint(
     state: tuple[Tensor, ...],
 ) -> None:
     """Write everything, whole or not at all."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()} | {"average": average}
-    tensors |= {"optimizer.mean": optimizer.mean, "optimizer.square": optimizer.square}
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()} | _vectors(average, optimizer)
     tensors["optimizer.steps"] = torch.tensor(optimizer.steps)
     tensors |= {f"state.{index}": tensor.detach() for index, tensor in enumerate(state)}
     content = save(
@@ -71,9 +70,10 @@ def load_checkpoint(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
         progress = TypeAdapter(Progress).validate_python({field.name: values[field.name] for field in fields(Progress)})
         model.load_state_dict(_under("model.", tensors))
-        average.copy_(tensors["average"])
-        optimizer.mean.copy_(tensors["optimizer.mean"])
-        optimizer.square.copy_(tensors["optimizer.square"])
+        for name, target in _vectors(average, optimizer).items():
+            if tensors[name].shape != target.shape:
+                raise ValueError(f"{name} has shape {tuple(tensors[name].shape)}, this model {tuple(target.shape)}")
+            target.copy_(tensors[name])
         optimizer.steps = int(tensors["optimizer.steps"])
         state = _under("state.", tensors)
     except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
@@ -81,6 +81,10 @@ def load_checkpoint(
             f"{path}: cannot be resumed from ({error}); delete it to train this run from the start"
         ) from error
     return progress, tuple(state[str(index)] for index in range(len(state)))
+
+
+def _vectors(average: Tensor, optimizer: Adam) -> dict[str, Tensor]:
+    return {"average": average, "optimizer.mean": optimizer.mean, "optimizer.square": optimizer.square}
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import torch
 
 from drywet.models import build, parallel
 from drywet.training.data import TrainingData
+from drywet.training.loop import SHARE_OF_VALIDATION
 from drywet.training.recipes import build_recipe
 from drywet.training.run import RunConfig
 
@@ -60,7 +61,8 @@ def estimate(config: RunConfig, data: TrainingData, threads: int = 1, device: st
         seconds, epochs = updates * update + validations, updates / recipe.updates_per_epoch
     else:
         assert budget.seconds is not None
-        seconds, epochs = budget.seconds, max(0.0, budget.seconds - validations) / epoch
+        seconds = budget.seconds
+        epochs = (seconds - min(validations, SHARE_OF_VALIDATION * seconds)) / epoch
     return Estimate(seconds, update, epochs, _peak_memory())
 
 

@@ -27,6 +27,7 @@ from drywet.training.weights import Weights
 MAX_ROLL_BACKS = 8
 COLLAPSE_RATIO, COLLAPSE_STEP = 4.0, 0.2  # a validation ESR this much above the best, both ways, is a collapse
 REPORT_SECONDS = 0.5
+SHARE_OF_VALIDATION = 0.1  # of the time between two validations, with a budget in seconds
 CHECKPOINT_SECONDS = 15.0  # between validations that are further apart
 
 
@@ -129,7 +130,10 @@ class _Session:
         self.state: State = ()
         self.log: list[dict] = []
         self.validation_esr: float | None = None
-        self._validated, self._validation_seconds = 0.0, 0.0  # when the last validation ended, and how long it took
+        self._validated, self._validation_seconds = (
+            0.0,
+            0.0,
+        )  # when the last validation ended; how long the shortest took
         self.weights = Weights(model)
         self.optimizer = Adam(self.weights.vector, recipe.adam_epsilon)
         self.learning_rate = recipe.learning_rate(0.0)
@@ -275,7 +279,11 @@ class _Session:
         if event and self.recipe.rolls_back:
             going_on = self._roll_back(event)
         self._checkpoint()
-        self._validated, self._validation_seconds = time.perf_counter(), time.perf_counter() - started
+        self._validated = time.perf_counter()
+        took = self._validated - started
+        self._validation_seconds = min(
+            took, self._validation_seconds or took
+        )  # the first may have to compile something
         self.report(self.status("running"))
         return going_on
 
@@ -358,11 +366,14 @@ class _Session:
         return progress.seconds / budget.seconds
 
     def _validation_is_due(self) -> bool:
-        """After every so much of the budget; of a short one in seconds, as often as takes at most a tenth of it."""
+        """After every so much of the budget; with a budget in seconds not before they are a tenth of the time since the last.
+
+        A budget that counts repeats to the bit, so it looks at no clock.
+        """
         if self._validations_by_now() <= self.progress.validations:
             return False
         since = time.perf_counter() - self._validated
-        return self.recipe.budget.seconds is None or since >= 9 * self._validation_seconds
+        return self.recipe.budget.seconds is None or self._validation_seconds <= SHARE_OF_VALIDATION * since
 
     def _validations_by_now(self) -> int:
         return int(self._share() / self.recipe.validation_interval + 1e-9)

@@ -97,7 +97,7 @@ class StatefulRecipe(Settings):
     gradient_clip: float = Field(default=1.0, gt=0)  # largest global norm
     polish: float = Field(default=0.0, ge=0, lt=1)  # share of the budget, at its end, for L-BFGS; see polish.py
     budget: BudgetText = "120s"
-    validations: int = Field(default=20, ge=1)  # looks at the validation audio; of seconds they take a tenth at most
+    validations: int = Field(default=20, ge=1)  # looks at the validation audio; fewer where seconds are short
 
 
 class RunSettings(Settings):

@@ -9,7 +9,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from drywet.engine.kernels.lanes import LANES, MANY_REGISTERS
-from drywet.vectors import address, broadcast, call, number_at, summed
+from drywet.vectors import accumulated, broadcast, call, load_at, number_at, store_at
 
 # Outputs, vectors of time: as many sums as there are registers, without what the factors need.
 GROUPS = (8, 4, 1) if MANY_REGISTERS else (4, 1)
@@ -51,9 +51,8 @@ def _make_tile(outputs, vectors):
             def number(value):
                 return ir.Constant(size, value)
 
-            def vector_at(offset, lane):
-                offset = builder.add(offset, number(lane * LANES))
-                return address(context, builder, kind, numbers, offset, LANES)[0]
+            def vector_at(offset, vector):
+                return load_at(context, builder, kind, numbers, builder.add(offset, number(vector * LANES)), LANES)
 
             def scalar_at(offset):
                 return broadcast(builder, number_at(context, builder, kind, numbers, offset), LANES)
@@ -65,7 +64,7 @@ def _make_tile(outputs, vectors):
             def following(n, sums):
                 place = number_at(context, builder, table_kind, table, builder.add(places, n))
                 place = builder.add(place, builder.select(builder.icmp_signed("<", n, moving), moved, t))
-                signals = [builder.load(vector_at(place, vector), align=4) for vector in range(vectors)]
+                signals = [vector_at(place, vector) for vector in range(vectors)]
                 factors = builder.add(weight, builder.mul(n, number(outputs)))
                 factors = [scalar_at(builder.add(factors, number(row))) for row in range(outputs)]
                 return [
@@ -73,12 +72,13 @@ def _make_tile(outputs, vectors):
                     for (row, vector), total in zip(cells, sums, strict=True)
                 ]
 
-            sums = summed(builder, [biases[row] for row, _ in cells], count, following)
+            sums = accumulated(builder, [biases[row] for row, _ in cells], count, following)
             for (row, vector), total in zip(cells, sums, strict=True):
                 from_place = builder.add(builder.add(start, t), builder.mul(start_stride, number(row)))
                 to_place = builder.add(builder.add(out, t), builder.mul(out_stride, number(row)))
-                value = builder.fadd(total, builder.load(vector_at(from_place, vector), align=4))
-                builder.store(value, vector_at(to_place, vector), align=4)
+                to_place = builder.add(to_place, number(vector * LANES))
+                value = builder.fadd(total, vector_at(from_place, vector))
+                store_at(context, builder, kind, numbers, to_place, value)
             return context.get_dummy_value()
 
         return signature, codegen
