@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -5,11 +6,13 @@ from drywet.training.adam import Adam
 from drywet.training.weights import Weights
 
 
-def test_steps_are_those_of_torch():
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+def test_steps_are_those_of_torch(weight_decay):
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(50, dtype=torch.float64, generator=generator)
     vector, theirs = start.clone(), torch.nn.Parameter(start.clone())
-    ours, oracle = Adam(vector, epsilon=1e-6), torch.optim.Adam([theirs], eps=1e-6)
+    ours = Adam(vector, epsilon=1e-6, weight_decay=weight_decay)
+    oracle = torch.optim.AdamW([theirs], eps=1e-6, weight_decay=weight_decay)
     for number in range(200):
         gradient = torch.randn(50, dtype=torch.float64, generator=generator) * torch.logspace(-8, 2, 50)
         theirs.grad, rate = gradient, 0.01 / (1 + number)

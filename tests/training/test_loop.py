@@ -13,7 +13,7 @@ from drywet import files, measures
 from drywet.dataset import Pair
 from drywet.effect import render
 from drywet.errors import RunError, SignalError, TrainingError
-from drywet.models import LSTMSettings, WindowLSTMSettings, load_effect
+from drywet.models import LSTMSettings, WindowLSTMSettings, build, load_effect
 from drywet.training import (
     RunConfig,
     RunSettings,
@@ -64,6 +64,23 @@ def test_a_budget_of_updates_ends_after_that_many_and_repeats_to_the_bit(data, t
     assert [row["update"] for row in log] == [14, 28, 42, 56, 70]
     train(longer, data, tmp_path / "other")
     assert read_weights(tmp_path / "one")[0] == read_weights(tmp_path / "other")[0]
+
+
+def test_weights_decay_by_the_learning_rate_times_the_weight_decay(data, tmp_path):
+    def after_one_update(weight_decay):
+        once = config(budget="1updates", validations=1, weight_decay=weight_decay)
+        train(once, data, tmp_path / str(weight_decay))
+        return flat(load_effect(tmp_path / str(weight_decay) / "best.safetensors").model)
+
+    def flat(model):
+        return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+    torch.manual_seed(config().settings.seed)
+    first = flat(build(config().settings.model))
+    plain, decayed = after_one_update(0.0), after_one_update(1.0)
+    rate = 0.1 * config().settings.training.learning_rate  # where the schedule begins to rise
+    torch.testing.assert_close(decayed, plain - rate * first, rtol=0, atol=1e-7)
+    assert not torch.equal(decayed, plain)
 
 
 def test_validations_are_a_tenth_of_the_time_between_them_where_the_budget_is_short(data, tmp_path, monkeypatch):

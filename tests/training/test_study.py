@@ -6,8 +6,16 @@ from drywet import executor, files
 from drywet.analysis import read_study
 from drywet.errors import DatasetError, RunError, SettingsError
 from drywet.evaluation import evaluate_study
-from drywet.settings import fingerprint
-from drywet.training import RunConfig, load_study, load_training_data, open_study, preset_names, train_study
+from drywet.settings import fingerprint, parse
+from drywet.training import (
+    RunConfig,
+    RunSettings,
+    load_study,
+    load_training_data,
+    open_study,
+    preset_names,
+    train_study,
+)
 from drywet.training.estimate import estimate, estimate_study_seconds
 
 STUDY = """
@@ -93,6 +101,14 @@ def test_studies_made_by_earlier_versions_keep_their_identity(name, study, first
     assert fingerprint(settings.model_dump(mode="json"))[:12] == study
     configs = settings.configs()
     assert (configs[0].run_id("audio"), configs[-1].run_id("audio")) == (first, last)
+
+
+def test_weight_decay_that_is_switched_off_stays_so_in_the_file_of_a_run():
+    model, off = {"family": "wavenet"}, {"weight_decay": 0.0}
+    settings = parse(RunSettings, {"model": model, "training": off}, "test")
+    again = parse(RunSettings, settings.model_dump(mode="json"), "test")
+    assert again == settings and again.training.weight_decay == 0
+    assert again != parse(RunSettings, {"model": model, "training": {}}, "test")
 
 
 def test_names_and_numbers_do_not_change_what_a_run_is():

@@ -135,7 +135,7 @@ class _Session:
             0.0,
         )  # when the last validation ended; how long the shortest took
         self.weights = Weights(model)
-        self.optimizer = Adam(self.weights.vector, recipe.adam_epsilon)
+        self.optimizer = Adam(self.weights.vector, recipe.adam_epsilon, recipe.weight_decay)
         self.learning_rate = recipe.learning_rate(0.0)
         self.resumed = (folder / "last.safetensors").is_file()
         if self.resumed:
@@ -315,7 +315,7 @@ class _Session:
             self.recipe.prepare(good)
         self.model.load_state_dict(good.state_dict())
         self.weights.follow(1.0)
-        self.optimizer = Adam(self.weights.vector, self.recipe.adam_epsilon)
+        self.optimizer = Adam(self.weights.vector, self.recipe.adam_epsilon, self.recipe.weight_decay)
         progress.epoch, progress.batch = progress.epoch + 1, 0
         self.state = self.recipe.begin_epoch(self.model, progress.epoch)
         progress.learning_rate_scale /= 2

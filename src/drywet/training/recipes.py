@@ -39,6 +39,7 @@ class Recipe(Protocol):
     averaging: float  # share of the budget that the averaged weights look back
     polish: float  # share of the budget that L-BFGS gets at the end
     adam_epsilon: float
+    weight_decay: float
 
     def prepare(self, model: Model) -> None:
         """Set what a fresh model takes from the audio; SignalError where the audio is too short for the model."""
@@ -70,7 +71,7 @@ class Stateful:
         self.budget = Budget.from_text(recipe.budget)
         self.validation_interval = 1 / recipe.validations
         self.gradient_clip: float | None = recipe.gradient_clip
-        self.averaging, self.polish = recipe.averaging, recipe.polish
+        self.averaging, self.polish, self.weight_decay = recipe.averaging, recipe.polish, recipe.weight_decay
         track = joined(data.train)
         self.track = track
         self.streams = Streams(track.dry, track.wet, recipe.batch_size, recipe.tbptt_length, recipe.warm_up)
@@ -209,6 +210,7 @@ class Windows:
     gradient_clip: float | None = None
     averaging = 0.0
     polish = 0.0
+    weight_decay = 0.0
     adam_epsilon = 1e-7  # the Keras default, which the study used
 
     def __init__(self, settings: RunSettings, data: TrainingData):

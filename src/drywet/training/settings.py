@@ -95,6 +95,9 @@ class StatefulRecipe(Settings):
         default=0.01, ge=0, lt=1
     )  # share of the budget that the averaged weights look back; 0: none
     gradient_clip: float = Field(default=1.0, gt=0)  # largest global norm
+    # Times the learning rate, the share of every weight that an update takes away. For networks of more weights than a
+    # short recording can hold in check; the smaller families only lose by it (docs/benchmarks.md).
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
     polish: float = Field(default=0.0, ge=0, lt=1)  # share of the budget, at its end, for L-BFGS; see polish.py
     budget: BudgetText = "120s"
     validations: int = Field(default=20, ge=1)  # looks at the validation audio; fewer where seconds are short
@@ -125,3 +128,12 @@ class RunSettings(Settings):
         if training["recipe"] == "stateful":
             training = FAMILIES[family][0].training | training
         return {**values, "training": training}
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        # Runs made before there was weight decay keep their identity, but for families that have it now.
+        values = dump(self)
+        usual = FAMILIES[self.model.family][0].training.get("weight_decay", 0.0)
+        if not usual and not values["training"].get("weight_decay"):
+            values["training"].pop("weight_decay", None)
+        return values
