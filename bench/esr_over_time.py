@@ -147,7 +147,8 @@ def print_table(rows):
 def row_order(row):
     """Where a device and a model stand in the table."""
     device, model = row
-    return (*DRIVES, device).index(device), device, (*ROWS, model).index(model), model
+    family = model.split()[0]  # what --set adds stands after it
+    return (*DRIVES, device).index(device), device, (*ROWS, family).index(family), model
 
 
 def written(values):
