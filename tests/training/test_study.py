@@ -107,7 +107,8 @@ def test_weight_decay_that_is_switched_off_stays_so_in_the_file_of_a_run():
     model, off = {"family": "wavenet"}, {"weight_decay": 0.0}
     settings = parse(RunSettings, {"model": model, "training": off}, "test")
     again = parse(RunSettings, settings.model_dump(mode="json"), "test")
-    assert again == settings and again.training.weight_decay == 0
+    assert again == settings
+    assert again.training.weight_decay == 0
     assert again != parse(RunSettings, {"model": model, "training": {}}, "test")
 
 
