@@ -89,7 +89,7 @@ class WaveNetSettings(ModelSettings):
         "batch_size": 16,
         "tbptt_length": 512,
         "warm_up": 4096,  # the receptive field of the named sizes
-        "weight_decay": 0.05,  # without it a short recording is learned by heart, and quiet notes suffer first
+        "weight_decay": 0.05,  # without it a short recording is learned by heart (docs/method.md)
     }
 
     family: Literal["wavenet"] = "wavenet"

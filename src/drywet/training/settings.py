@@ -96,7 +96,7 @@ class StatefulRecipe(Settings):
     )  # share of the budget that the averaged weights look back; 0: none
     gradient_clip: float = Field(default=1.0, gt=0)  # largest global norm
     # Times the learning rate, the share of every weight that an update takes away. For networks of more weights than a
-    # short recording can hold in check; the smaller families only lose by it (docs/benchmarks.md).
+    # short recording can hold in check; the smaller families only lose by it (docs/method.md).
     weight_decay: float = Field(default=0.0, ge=0, le=1)
     polish: float = Field(default=0.0, ge=0, lt=1)  # share of the budget, at its end, for L-BFGS; see polish.py
     budget: BudgetText = "120s"
